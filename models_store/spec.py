@@ -1,0 +1,99 @@
+"""Frozen descriptions of models: what goes in, what comes out, how large. No torch here.
+
+A spec has JSON both ways. Unknown keys are refused, so that a file written by a newer version, or
+a typing mistake, is never half understood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from models_store.errors import LearningError
+
+ACTIVATIONS = ("relu", "silu", "tanh")
+_TUPLES = {"policy_hidden", "distance_hidden"}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A state-only EFM: two separate perceptrons over the concatenated observation features.
+
+    The instruction is not read: the goal must be part of the observation.
+    """
+
+    observation: dict[str, int]
+    """Feature name -> number of values; concatenated in this order."""
+
+    action_size: int
+
+    steps_to_go_bins: int = 50
+
+    steps_to_go_width: float = 2.8
+    """Steps per bin."""
+
+    policy_hidden: tuple[int, ...] = (64, 64)
+    """Width of each hidden layer of the policy."""
+
+    distance_hidden: tuple[int, ...] = (64, 64)
+    """Width of each hidden layer of the steps-to-go network."""
+
+    activation: str = "relu"
+
+    std_floor: float = 0.01
+    """Smallest standard deviation of the action, in units of the demonstrations' own."""
+
+    architecture: str = "mlp"
+
+    def __post_init__(self) -> None:
+        """Refuse descriptions no model can be built from."""
+        if self.architecture != "mlp":
+            raise LearningError(
+                f"Unknown model architecture {self.architecture!r}; this version knows: mlp."
+            )
+        if self.activation not in ACTIVATIONS:
+            raise LearningError(
+                f"Unknown activation {self.activation!r}; choose one of {', '.join(ACTIVATIONS)}."
+            )
+        hidden = (*self.policy_hidden, *self.distance_hidden)
+        sizes = (*self.observation.values(), self.action_size, self.steps_to_go_bins - 1, *hidden)
+        if not self.observation or any(size < 1 for size in sizes):
+            raise LearningError(
+                f"A model needs an observation, sizes of 1 or more and 2 bins or more; got "
+                f"observation {self.observation}, hidden {hidden}, action size {self.action_size}, "
+                f"{self.steps_to_go_bins} bins."
+            )
+        if not (self.steps_to_go_width > 0 and self.std_floor > 0):
+            raise LearningError(
+                f"Bin width and std floor must be above 0; "
+                f"got {self.steps_to_go_width} and {self.std_floor}."
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values; `from_json` gives an equal spec back."""
+        lists = {name: list(getattr(self, name)) for name in _TUPLES}
+        return asdict(self) | lists
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ModelSpec:
+        """Read what `to_json` wrote.
+
+        Raises:
+            LearningError: a key is unknown or missing, or a value has the wrong type.
+        """
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(set(data) - known)
+        if unknown:
+            raise LearningError(
+                f"Unknown key {unknown[0]!r} in a model description; "
+                f"known: {', '.join(sorted(known))}."
+            )
+        try:
+            values = dict(data)
+            values["observation"] = {str(k): int(v) for k, v in values["observation"].items()}
+            for name in _TUPLES & set(values):
+                values[name] = tuple(int(width) for width in values[name])
+            return cls(**values)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise LearningError(f"This is no model description: {error!r}.") from error

@@ -1,0 +1,148 @@
+"""Shapes of episodes, their labels and replays."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from practice.api.serializers.base import Given, PersonField
+from practice.models import Episode, Label, Verdict
+
+MAX_BULK = 1_000
+
+
+class EpisodeSerializer(serializers.ModelSerializer[Episode]):
+    """An episode, without its arrays."""
+
+    task = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
+    dataset = serializers.IntegerField(source="dataset_id", allow_null=True)
+    run = serializers.IntegerField(source="run_id", allow_null=True)
+    checkpoint = serializers.IntegerField(
+        source="checkpoint_id", allow_null=True, help_text="The policy its run started from."
+    )
+    length = serializers.IntegerField(help_text="Control steps.")
+    d_start = serializers.FloatField(
+        allow_null=True, help_text="Predicted steps-to-go at the start."
+    )
+    d_end = serializers.FloatField(allow_null=True, help_text="Predicted steps-to-go at the end.")
+    doubt = serializers.FloatField(help_text="How much a person's look is worth, in [0, 1].")
+    verdict = serializers.CharField(
+        help_text="The newest label's verdict; empty: nobody has looked."
+    )
+
+    class Meta:
+        model = Episode
+        fields = [
+            "id",
+            "task",
+            "kind",
+            "dataset",
+            "run",
+            "checkpoint",
+            "uid",
+            "robot",
+            "iteration",
+            "instruction",
+            "seed",
+            "length",
+            "ended_by",
+            "detector_success",
+            "true_success",
+            "d_start",
+            "d_end",
+            "spread_end",
+            "doubt",
+            "verdict",
+            "approved",
+            "recorded_at",
+        ]
+        read_only_fields = fields
+
+
+class LabelSerializer(serializers.ModelSerializer[Label]):
+    """What one person said at one time."""
+
+    by = PersonField()
+
+    class Meta:
+        model = Label
+        fields = ["id", "verdict", "note", "by", "at"]
+        read_only_fields = fields
+
+
+class EpisodeDetailSerializer(EpisodeSerializer):
+    """An episode with all its labels, the newest first."""
+
+    labels = LabelSerializer(many=True)
+
+    class Meta(EpisodeSerializer.Meta):
+        fields = [*EpisodeSerializer.Meta.fields, "labels"]
+        read_only_fields = fields
+
+
+class LabelGiven(Given):
+    """A verdict on an episode."""
+
+    verdict = serializers.ChoiceField(choices=Verdict.choices)
+    note = serializers.CharField(required=False, allow_blank=True, max_length=2_000)
+
+
+class ApprovalGiven(Given):
+    """Whether an episode may be trained on; null takes the decision back."""
+
+    approved = serializers.BooleanField(allow_null=True)
+
+
+class BulkApprovalGiven(ApprovalGiven):
+    """The same for many episodes at once."""
+
+    episodes = serializers.ListField(
+        child=serializers.IntegerField(min_value=1), min_length=1, max_length=MAX_BULK
+    )
+
+
+class ApprovedSerializer(serializers.Serializer[Any]):
+    """How many episodes were changed."""
+
+    changed = serializers.IntegerField()
+
+
+class MomentSerializer(serializers.Serializer[Any]):
+    """A frame worth jumping to."""
+
+    step = serializers.IntegerField()
+    name = serializers.CharField()
+
+
+class CurveSerializer(serializers.Serializer[Any]):
+    """One vector over time; `values` holds one list per channel."""
+
+    name = serializers.CharField()
+    unit = serializers.CharField(allow_blank=True)
+    channels = serializers.ListField(child=serializers.CharField())
+    values = serializers.ListField(
+        child=serializers.ListField(child=serializers.FloatField(allow_null=True))
+    )
+
+
+class ReplaySerializer(serializers.Serializer[Any]):
+    """An episode's arrays: T+1 observations, T actions; a number that is not known is null."""
+
+    episode = serializers.IntegerField()
+    steps = serializers.IntegerField(help_text="T, control steps.")
+    hz = serializers.FloatField(help_text="Steps per second.")
+    threshold = serializers.FloatField(help_text="s that judged the episode, steps.")
+    distance = serializers.ListField(
+        child=serializers.FloatField(allow_null=True),
+        allow_null=True,
+        help_text="d(o, g) per observation, steps; null without a reward model.",
+    )
+    spread = serializers.ListField(
+        child=serializers.FloatField(allow_null=True),
+        allow_null=True,
+        help_text="Standard deviation of the prediction, steps.",
+    )
+    discounted_return = serializers.FloatField(
+        source="return", allow_null=True, help_text="Of the first step, steps."
+    )
+    curves = CurveSerializer(many=True)
+    moments = MomentSerializer(many=True)

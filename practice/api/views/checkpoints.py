@@ -1,0 +1,89 @@
+"""Checkpoints, what evaluations found, and the weights."""
+
+from django.db.models import QuerySet
+from django.http import StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from practice import storage
+from practice.api.base import Endpoint, ListEndpoint, found
+from practice.api.filters import CheckpointFilters, EvaluationFilters
+from practice.api.serializers.checkpoints import (
+    CheckpointDetailSerializer,
+    CheckpointSerializer,
+    EvaluationSerializer,
+)
+from practice.api.streams import stream
+from practice.api.zip_stream import checkpoint_files, zipped
+from practice.models import Checkpoint, Evaluation
+
+
+class CheckpointList(ListEndpoint):
+    """All checkpoints."""
+
+    serializer_class = CheckpointSerializer
+    filterset_class = CheckpointFilters
+
+    def get_queryset(self) -> QuerySet[Checkpoint]:
+        """What this person may see."""
+        rows = Checkpoint.objects.visible_to(self.request.user)
+        return rows.select_related("task").prefetch_related("parents")
+
+    @extend_schema(operation_id="list_checkpoints", responses=CheckpointSerializer(many=True))
+    def get(self, _request: Request) -> Response:
+        """Checkpoints, newest first."""
+        return self.paged()
+
+
+class CheckpointDetail(Endpoint):
+    """One checkpoint."""
+
+    serializer_class = CheckpointDetailSerializer
+
+    @extend_schema(operation_id="get_checkpoint")
+    def get(self, _request: Request, pk: int) -> Response:
+        """One checkpoint with its parents and evaluations."""
+        rows = Checkpoint.objects.visible_to(self.person).select_related("task")
+        rows = rows.prefetch_related("parents", "evaluations")
+        return Response(CheckpointDetailSerializer(found(rows, "checkpoint", pk=pk)).data)
+
+
+class CheckpointDownload(Endpoint):
+    """The files of one checkpoint."""
+
+    serializer_class = None
+
+    @extend_schema(
+        operation_id="download_checkpoint",
+        responses={(200, "application/zip"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, pk: int) -> StreamingHttpResponse:
+        """The weights (safetensors) and their manifest, as a .zip."""
+        checkpoint = found(Checkpoint.objects.visible_to(self.person), "checkpoint", pk=pk)
+        names = checkpoint_files(checkpoint, storage.blobs())
+        return stream(
+            request,
+            zipped(checkpoint.blob_key, names, storage.blobs()),
+            filename=f"checkpoint-{checkpoint.pk}-{checkpoint.digest[:12]}.zip",
+            content_type="application/zip",
+        )
+
+
+class EvaluationList(ListEndpoint):
+    """All evaluations."""
+
+    serializer_class = EvaluationSerializer
+    filterset_class = EvaluationFilters
+
+    def get_queryset(self) -> QuerySet[Evaluation]:
+        """Those of checkpoints that this person may see."""
+        return Evaluation.objects.filter(
+            checkpoint__in=Checkpoint.objects.visible_to(self.request.user)
+        )
+
+    @extend_schema(operation_id="list_evaluations", responses=EvaluationSerializer(many=True))
+    def get(self, _request: Request) -> Response:
+        """Evaluations, newest first."""
+        return self.paged()

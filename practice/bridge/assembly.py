@@ -1,0 +1,121 @@
+"""From a run's row to the work it asks for: config, data, checkpoints, facts of the task, sinks."""
+
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+
+from django.db.models import Q
+
+from models_store.checkpoint import MANIFEST, EFMCheckpoint
+from practice import storage
+from practice.bridge.session import Ears, Session
+from practice.embodiments.interface import Embodiment
+from practice.embodiments.registry import embodiment
+from practice.episodes.recorder import read_shard
+from practice.episodes.types import Episode as Recorded
+from practice.errors import InvalidError
+from practice.fleet.tick import Sink
+from practice.frames.connect import live_sink
+from practice.learning.config import EvaluationConfig, PracticeConfig, SFTConfig
+from practice.learning.data import Demonstrations
+from practice.learning.work import TaskFacts, Work, make_evaluation, make_practice, make_sft
+from practice.models import Checkpoint, Episode, Run, Task, Verdict
+
+
+def open_session(run: Run, owner: str, ears: Ears) -> Session:
+    """The run as a session of this process, ready to execute.
+
+    Raises:
+        PracticeError, LearningError: an input is missing or damaged; the message says which.
+    """
+    robot = embodiment(run.task.embodiment)
+    return Session(run, owner, build_work(run, robot, device=device()), ears)
+
+
+def device() -> str:
+    """The torch device of this process: the worker shows it one GPU, or none."""
+    return "cuda" if os.environ.get("CUDA_VISIBLE_DEVICES") else "cpu"
+
+
+def build_work(run: Run, robot: Embodiment, *, device: str) -> Work:
+    """What the run is to do, from its rows and blobs."""
+    if run.kind == Run.Kind.SFT:
+        initial = None if run.policy is None else load_checkpoint(run.policy)
+        config = SFTConfig.from_json(run.config)
+        return make_sft(config, demonstrations(run), robot, device=device, initial=initial)
+    policy = load_checkpoint(_needed(run.policy, "policy checkpoint"))
+    task = task_facts(run.task)
+    sinks = live_sinks(run, robot)
+    if run.kind == Run.Kind.PRACTICE:
+        reward = load_checkpoint(_needed(run.reward, "reward model"))
+        return make_practice(
+            PracticeConfig.from_json(run.config),
+            policy,
+            reward,
+            robot,
+            task=task,
+            device=device,
+            sinks=sinks,
+        )
+    return make_evaluation(
+        EvaluationConfig.from_json(run.config),
+        policy,
+        None if run.reward is None else load_checkpoint(run.reward),
+        robot,
+        task=task,
+        device=device,
+        sinks=sinks,
+    )
+
+
+def task_facts(task: Task) -> TaskFacts:
+    """What learning knows of the task."""
+    return TaskFacts(
+        instructions=tuple(task.instructions),
+        control_hz=task.control_hz,
+        horizon=task.horizon,
+        threshold=task.threshold,
+        limits=task.limits,
+    )
+
+
+def load_checkpoint(row: Checkpoint) -> EFMCheckpoint:
+    """The checkpoint of a row, its digest checked."""
+    folder = storage.blobs().path(f"{row.blob_key}/{MANIFEST}").parent
+    return EFMCheckpoint.load(folder, digest=row.digest)
+
+
+def demonstrations(run: Run) -> Demonstrations:
+    """All that Stage 1 of this run learns from: its datasets' episodes, and approved practice where asked.
+
+    An episode known to have failed teaches nothing: its steps-to-go would count down to no goal.
+    """
+    wanted = Q(dataset__in=run.datasets.all())
+    if run.with_approved:
+        wanted |= Q(task=run.task, kind=Episode.Kind.PRACTICE, approved=True)
+    rows = Episode.objects.filter(wanted).exclude(approved=False).exclude(true_success=False)
+    chosen = rows.exclude(verdict=Verdict.FAILURE).order_by("id")
+    places: dict[str, set[str]] = defaultdict(set)
+    for key, uid in chosen.values_list("blob_key", "uid"):
+        places[key].add(uid)
+    return Demonstrations.from_episodes(
+        [episode for key, uids in places.items() for episode in _of_shard(key, uids)]
+    )
+
+
+def _of_shard(key: str, uids: set[str]) -> list[Recorded]:
+    shard = read_shard(storage.blobs().path(key))
+    return [episode for episode in shard if episode.uid in uids]
+
+
+def live_sinks(run: Run, robot: Embodiment) -> Sequence[Sink]:
+    """Whoever listens to the fleet: the live wall."""
+    own = run.config.get("threshold")
+    threshold = run.task.threshold if own is None else own
+    return (live_sink(run.pk, robot, horizon=run.task.horizon, threshold=threshold),)
+
+
+def _needed(row: Checkpoint | None, what: str) -> Checkpoint:
+    if row is None:
+        raise InvalidError(f"This run names no {what}; launch it again with one.")
+    return row

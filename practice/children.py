@@ -1,0 +1,130 @@
+"""The worker's side of a run: one child process per run, watched until it ends.
+
+The child hears wishes on its standard input, one word a line. When that pipe closes, its worker is gone and it ends itself at
+once: whatever it had not committed will be done again by whoever claims the run next.
+"""
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+import uuid
+from pathlib import Path
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, close_old_connections
+
+from practice.devices import Device
+from practice.errors import LeaseLostError
+from practice.models import Run
+from practice.services import leases
+
+log = logging.getLogger(__name__)
+
+WATCH_SECONDS = 1.0
+"""How often the lease is renewed and wishes are passed on."""
+PATIENCE_SECONDS = 60.0
+"""How long a child may take to commit and end once its worker is leaving."""
+FAREWELL_SECONDS = 10.0
+"""How long a child may take to exit once it no longer holds its run; it cannot write any more."""
+LEAVE = "leave"
+"""The wish of a worker that is shutting down: commit and end, the run goes on elsewhere."""
+
+leaving = threading.Event()
+"""Set when this worker is asked to shut down."""
+
+
+def execute(run_id: int, *, worker: str, device: Device) -> None:
+    """Claim the run, start its child on `device`, and stay until the child has ended."""
+    owner = uuid.uuid4().hex
+    run = leases.claim_run(run_id, owner=owner, worker=worker, device_name=device.name)
+    if run is None:
+        log.info("Run %s is not waiting any more; nothing to do.", run_id)
+        return
+    with _log_file(run).open("ab") as output:
+        child = subprocess.Popen(
+            [sys.executable, str(settings.ROOT / "manage.py"), "execute_run", str(run_id), owner],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **_environment(device)},
+        )
+        try:
+            code = _watch(child, run_id, owner)
+        finally:
+            if child.poll() is None:
+                child.kill()
+                child.wait()
+    _conclude(run_id, owner, code)
+
+
+def _watch(child: subprocess.Popen[bytes], run_id: int, owner: str) -> int | None:
+    """Renew and forward until the child ends; its exit status, or None when the lease is lost."""
+    told, left_at = "", 0.0
+    while True:
+        try:
+            return child.wait(timeout=WATCH_SECONDS)
+        except subprocess.TimeoutExpired:
+            left_at += WATCH_SECONDS if leaving.is_set() else 0.0
+        if left_at > PATIENCE_SECONDS:
+            child.kill()
+        try:
+            wish = leases.renew_lease(run_id, owner=owner)
+        except LeaseLostError:
+            _let_end(child, run_id)
+            return None
+        except (OperationalError, InterfaceError) as error:
+            # The child waits for the database too; the lease is renewed when it is back.
+            log.warning("The database does not answer; run %s goes on: %s", run_id, error)
+            close_old_connections()
+            continue
+        wish = LEAVE if leaving.is_set() else wish
+        if wish != told:
+            told = wish
+            _tell(child, wish)
+
+
+def _let_end(child: subprocess.Popen[bytes], run_id: int) -> None:
+    """Wait for a child that has just given up its lease, because it is done or because it lost it."""
+    try:
+        child.wait(timeout=FAREWELL_SECONDS)
+    except subprocess.TimeoutExpired:
+        log.warning("Run %s has left this worker, but its process stays; it is ended.", run_id)
+        child.kill()
+
+
+def _tell(child: subprocess.Popen[bytes], wish: str) -> None:
+    assert child.stdin is not None  # noqa: S101 - we asked for the pipe
+    try:
+        child.stdin.write(f"{wish or 'go'}\n".encode())
+        child.stdin.flush()
+    except BrokenPipeError:
+        log.info("The child has just ended; its exit status will tell.")
+
+
+def _conclude(run_id: int, owner: str, code: int | None) -> None:
+    """Put the run back in the queue unless the child itself has given it its next state."""
+    if code is None:
+        return
+    if leaving.is_set():
+        reason = "The worker was shut down."
+    elif code < 0:
+        reason = f"Its process was ended by signal {-code}."
+    elif code > 0:
+        reason = f"Its process stopped unexpectedly (exit status {code}); the worker's log of the run has the details."
+    else:
+        reason = "Its process ended early."
+    leases.hand_back(run_id, owner=owner, reason=reason)
+
+
+def _environment(device: Device) -> dict[str, str]:
+    # One thread per process: two contending OpenMP pools are several times slower than one thread.
+    threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+    return device.environment() | threads
+
+
+def _log_file(run: Run) -> Path:
+    folder = Path(settings.EFM_RUNS) / str(run.pk)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"attempt-{run.attempts}.log"

@@ -1,0 +1,90 @@
+"""What an embodiment offers. A new one is one module that keeps these protocols and one line in
+the registry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from practice.embodiments.spec import EmbodimentSpec
+
+Observation = dict[str, NDArray[Any]]
+"""Feature name -> array; the leading axis, where there is one, counts robots."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """What one control tick led to, for every robot of the fleet, before any reset."""
+
+    observation: Observation
+    """Name -> (R, ...)"""
+
+    success: NDArray[np.bool_] | None
+    """(R,) whether the robot is at its goal now; None where nobody knows."""
+
+
+class FleetSim(Protocol):
+    """R simulated robots that move in lock step."""
+
+    num_robots: int
+
+    def reset(self, robots: NDArray[np.int64], seeds: NDArray[np.uint64]) -> Observation:
+        """Start new episodes for these robots, (k,) each; their observations, name -> (k, ...)."""
+        ...
+
+    def step(self, action: NDArray[Any]) -> Transition:
+        """Apply (R, A) actions for one control tick. Returned arrays are never changed later."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """All that is needed to go on exactly, as arrays and plain values."""
+        ...
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state()`."""
+        ...
+
+
+class Demonstrator(Protocol):
+    """A scripted expert. It may remember where each robot is heading."""
+
+    def begin(self, robots: NDArray[np.int64], seeds: NDArray[np.uint64]) -> None:
+        """New episodes begin for these robots, (k,) each."""
+        ...
+
+    def act(self, observation: Observation, robots: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Actions (k, A) for the rows of the observation, which belong to `robots`, (k,)."""
+        ...
+
+
+class Embodiment(Protocol):
+    """One kind of robot: facts, simulation, picture, expert."""
+
+    spec: EmbodimentSpec
+
+    def make_fleet(self, num_robots: int) -> FleetSim:
+        """R robots, not yet started: reset them all before the first step."""
+        ...
+
+    def action_limits(
+        self, limits: Mapping[str, float]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Lowest and highest action (A,) under a task's limits."""
+        ...
+
+    def render(self, observation: Observation, *, size: int) -> NDArray[np.uint8]:
+        """The picture (size, size, 3) of one robot's observation; the same in, the same out."""
+        ...
+
+    def demonstrator(self, num_robots: int) -> Demonstrator:
+        """An expert for as many robots."""
+        ...
+
+    def keep_demonstration(self, length: int, success: bool) -> bool:
+        """Whether an attempt of this many steps is fit to be a demonstration."""
+        ...

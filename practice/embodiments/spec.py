@@ -1,0 +1,121 @@
+"""Facts about an embodiment, as data: what it observes, how it acts, how fast, for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from models_store.errors import LearningError
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSpec:
+    """One array of an observation, per step."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    names: tuple[str, ...]
+    """One name per value of a vector, e.g. ("x", "y")."""
+
+    unit: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "shape": list(self.shape),
+            "dtype": self.dtype,
+            "names": list(self.names),
+            "unit": self.unit,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSpec:
+    """The action of one step, a vector, and what the robot itself accepts."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    names: tuple[str, ...]
+    unit: str
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "shape": list(self.shape),
+            "dtype": self.dtype,
+            "names": list(self.names),
+            "unit": self.unit,
+            "low": list(self.low),
+            "high": list(self.high),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSpec:
+    """A safety limit a task may tighten, and what it is when the task says nothing."""
+
+    name: str
+    default: float
+    minimum: float
+    maximum: float
+    unit: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmbodimentSpec:
+    """Everything a form, a dataset check or a model needs to know about a kind of robot."""
+
+    id: str
+    title: str
+    description: str
+    observation: dict[str, FeatureSpec]
+    action: ActionSpec
+    control_hz: float
+    """Actions per second at the robot's own pace."""
+
+    horizon: int
+    """Steps after which an episode is cut."""
+
+    instructions: tuple[str, ...]
+    """Examples to start a task from."""
+
+    steps_to_go_bins: int
+    steps_to_go_max: float
+    """Steps covered by the bins; everything longer falls into the last."""
+
+    default_threshold: float
+    """s, steps: the success detector says done at d(o, g) <= s."""
+
+    knows_success: bool
+    """Whether the simulator itself can tell success."""
+
+    limits: tuple[LimitSpec, ...] = ()
+    simulated: bool = True
+
+    def default_limits(self) -> dict[str, float]:
+        """Limit name -> value when a task sets none."""
+        return {limit.name: limit.default for limit in self.limits}
+
+    def check_limits(self, limits: Mapping[str, float]) -> dict[str, float]:
+        """The full set of limits, defaults filled in.
+
+        Raises:
+            LearningError: a name is unknown or a value outside its range.
+        """
+        known = {limit.name: limit for limit in self.limits}
+        for name, value in limits.items():
+            if name not in known:
+                raise LearningError(
+                    f"{self.title} has no limit {name!r}; it has: {', '.join(known) or 'none'}."
+                )
+            limit = known[name]
+            if not limit.minimum <= value <= limit.maximum:
+                raise LearningError(
+                    f"{name} is {value:g}; it must lie between {limit.minimum:g} and "
+                    f"{limit.maximum:g} {limit.unit}."
+                )
+        return {**self.default_limits(), **limits}

@@ -1,0 +1,254 @@
+"""What the tables of a v3.0 dataset hold: schemas, rows of data, rows of meta/episodes, instructions, info.json."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from practice.episodes import lerobot_format as fmt
+from practice.episodes.columns import list_column, list_type
+from practice.episodes.errors import DatasetError
+from practice.episodes.lerobot_format import DatasetLimits, Feature, FeatureLike
+from practice.episodes.lerobot_meta import FINAL
+from practice.episodes.types import Episode
+
+_INSTRUCTIONS = "__index_level_0__"
+"""How pandas names an unnamed index in a file; LeRobot 0.4 and 0.6 both read it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What is worth keeping of an episode beyond what happened in it."""
+
+    style: str | None = None
+    """How the demonstrator moved, e.g. "hesitant"."""
+    quality: float | None = None
+    """0 is worst, 1 is best."""
+    source: str | None = None
+    """Who or what acted: a demonstrator, a checkpoint's digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a group of episodes begins."""
+
+    episode: int
+    frame: int
+    data: tuple[int, int]
+    """Chunk and file of the rows."""
+    meta: tuple[int, int]
+    """Chunk and file of the entry in meta/episodes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One dataset's features and how episodes fill its tables."""
+
+    own: Mapping[str, Feature]
+    """Observations and action."""
+    fps: int
+    robot_type: str | None
+    with_reward: bool
+
+    @property
+    def features(self) -> dict[str, Feature]:
+        """Every feature of a frame, in the order of the columns."""
+        ends = {fmt.DONE: Feature("bool", (1,)), fmt.SUCCESS: Feature("bool", (1,))}
+        if self.with_reward:
+            ends[fmt.REWARD] = Feature("float32", (1,))
+        return {**self.own, **ends, **fmt.BOOKKEEPING}
+
+    @property
+    def observations(self) -> list[str]:
+        return [name for name in self.own if name != fmt.ACTION]
+
+    def data_schema(self) -> pa.Schema:
+        """Columns of data/: a vector is a list of fixed size, one number stands bare."""
+        return pa.schema([(n, list_type(f.dtype, f.size)) for n, f in self.features.items()])
+
+    def episode_schema(self) -> pa.Schema:
+        """Columns of meta/episodes: LeRobot's own, then ours."""
+        whole = (
+            *("episode_index", "length", "dataset_from_index", "dataset_to_index"),
+            *("data/chunk_index", "data/file_index"),
+            *("meta/episodes/chunk_index", "meta/episodes/file_index"),
+        )
+        return pa.schema(
+            [
+                *((name, pa.int64()) for name in whole),
+                ("tasks", pa.list_(pa.string())),
+                ("seed", pa.int64()),
+                ("style", pa.string()),
+                ("quality", pa.float64()),
+                ("source", pa.string()),
+                *(
+                    (FINAL + n, list_type(self.own[n].dtype, self.own[n].size, bare=False))
+                    for n in self.observations
+                ),
+            ]
+        )
+
+    def check(self, episode: Episode) -> None:
+        """Raises DatasetError when the episode does not fit or could not be read back."""
+        file, steps = f"episode {episode.uid}", episode.length
+        if steps < 1:
+            raise DatasetError(file, "has no steps")
+        wrong = fmt.instruction_problem(episode.instruction, DatasetLimits())
+        if wrong:
+            raise DatasetError(file, wrong)
+        for name, feature in self.own.items():
+            values = episode.action if name == fmt.ACTION else episode.observation.get(name)
+            due = (steps + (name != fmt.ACTION), *feature.shape)
+            if values is None or values.shape != due:
+                shape = None if values is None else values.shape
+                raise DatasetError(file, f"{name} has shape {shape}; it must be {due}")
+            if not np.isfinite(values).all():
+                row = int(np.argmin(np.isfinite(values).all(axis=1)))
+                raise DatasetError(file, f"{name} is not finite at frame {row}")
+        if self.with_reward and (episode.distance is None or len(episode.distance) != steps + 1):
+            reason = f"has no distance of {steps + 1} values, from which {fmt.REWARD} is made"
+            raise DatasetError(file, reason)
+
+    def rows(
+        self, episodes: Sequence[Episode], tasks: Mapping[str, int], first: int, frame: int
+    ) -> dict[str, NDArray[Any]]:
+        """The rows of consecutive episodes, feature -> (n, size); the first is episode `first`, row `frame`."""
+        lengths = np.array([episode.length for episode in episodes])
+        ends = np.cumsum(lengths)
+        total = int(ends[-1])
+        index = np.arange(total)
+        step = index - np.repeat(ends - lengths, lengths)
+        done = np.zeros(total, np.bool_)
+        done[ends - 1] = True
+        success = done.copy()
+        success[ends - 1] = [succeeded(episode) for episode in episodes]
+        task = [tasks[episode.instruction] for episode in episodes]
+        columns = {
+            name: np.concatenate([episode.observation[name][:-1] for episode in episodes])
+            for name in self.observations
+        }
+        columns |= {
+            fmt.ACTION: np.concatenate([episode.action for episode in episodes]),
+            fmt.DONE: done,
+            fmt.SUCCESS: success,
+            "timestamp": step / self.fps,
+            "frame_index": step,
+            "episode_index": np.repeat(np.arange(first, first + len(episodes)), lengths),
+            "index": frame + index,
+            "task_index": np.repeat(task, lengths),
+        }
+        if self.with_reward:
+            columns[fmt.REWARD] = np.concatenate([_reward(episode) for episode in episodes])
+        return {
+            name: columns[name].astype(feature.dtype, copy=False).reshape(total, feature.size)
+            for name, feature in self.features.items()
+        }
+
+    def episode_columns(
+        self, episodes: Sequence[tuple[Episode, Notes]], place: Place
+    ) -> dict[str, pa.Array]:
+        """Entries of meta/episodes for consecutive episodes that begin at `place`."""
+        count = len(episodes)
+        lengths = np.array([episode.length for episode, _ in episodes])
+        ends = place.frame + np.cumsum(lengths)
+        whole = {
+            "episode_index": np.arange(place.episode, place.episode + count),
+            "length": lengths,
+            "dataset_from_index": ends - lengths,
+            "dataset_to_index": ends,
+            "data/chunk_index": np.full(count, place.data[0]),
+            "data/file_index": np.full(count, place.data[1]),
+            "meta/episodes/chunk_index": np.full(count, place.meta[0]),
+            "meta/episodes/file_index": np.full(count, place.meta[1]),
+        }
+        final = {
+            name: np.stack([episode.observation[name][-1] for episode, _ in episodes])
+            for name in self.observations
+        }
+        return {
+            **{name: pa.array(values) for name, values in whole.items()},
+            "tasks": pa.array([[episode.instruction] for episode, _ in episodes]),
+            "seed": pa.array([episode.seed for episode, _ in episodes], pa.int64()),
+            "style": pa.array([notes.style for _, notes in episodes], pa.string()),
+            "quality": pa.array([notes.quality for _, notes in episodes], pa.float64()),
+            "source": pa.array([notes.source for _, notes in episodes], pa.string()),
+            **{
+                FINAL + n: list_column(v.astype(self.own[n].dtype), bare=False)
+                for n, v in final.items()
+            },
+        }
+
+    def info(self, episodes: int, frames: int, tasks: int) -> dict[str, Any]:
+        """meta/info.json of the finished dataset."""
+        return {
+            "codebase_version": fmt.VERSION,
+            "robot_type": self.robot_type,
+            "total_episodes": episodes,
+            "total_frames": frames,
+            "total_tasks": tasks,
+            "chunks_size": fmt.CHUNK_FILES,
+            "data_files_size_in_mb": fmt.FILE_MEGABYTES,
+            "video_files_size_in_mb": 200,
+            "fps": self.fps,
+            "splits": {"train": f"0:{episodes}"},
+            "data_path": fmt.DATA_PATH,
+            "video_path": None,
+            "features": {name: feature.to_json() for name, feature in self.features.items()},
+        }
+
+
+def checked_features(features: Mapping[str, FeatureLike]) -> dict[str, Feature]:
+    """The features in our own words. Raises DatasetError for one that cannot be written."""
+    checked = {}
+    for name, given in features.items():
+        names = None if given.names is None else list(given.names)
+        feature = Feature(np.dtype(given.dtype).name, tuple(given.shape), names)
+        if name != fmt.ACTION and not name.startswith(fmt.OBSERVATION):
+            raise DatasetError(name, f"is neither {fmt.ACTION!r} nor {fmt.OBSERVATION!r}*")
+        if len(feature.shape) != 1 or not feature.is_numeric:
+            reason = f"has shape {feature.shape} of {feature.dtype}; only vectors are written yet"
+            raise DatasetError(name, reason)
+        checked[name] = feature
+    if fmt.ACTION not in checked or len(checked) < 2:
+        raise DatasetError("features", f"needs {fmt.ACTION!r} and an {fmt.OBSERVATION!r}*")
+    return checked
+
+
+def succeeded(episode: Episode) -> bool:
+    """What `next.success` says: the truth where it is known, else the detector, else how it ended."""
+    known = (episode.true_success, episode.detector_success, episode.ended_by == "success")
+    return next(bool(success) for success in known if success is not None)
+
+
+def _reward(episode: Episode) -> NDArray[np.float32]:
+    """r_t = d(o_t) - d(o_t+1): practice's own reward (arXiv 2509.15155, section on Stage 2)."""
+    assert episode.distance is not None
+    return -np.diff(episode.distance).astype(np.float32)
+
+
+def tasks_table(instructions: Sequence[str]) -> pa.Table:
+    """meta/tasks.parquet. Without the pandas metadata LeRobot reads each instruction as its number."""
+    table = pa.table(
+        {
+            "task_index": pa.array(range(len(instructions)), pa.int64()),
+            _INSTRUCTIONS: pa.array(instructions, pa.string()),
+        }
+    )
+    text = {"pandas_type": "unicode", "numpy_type": "object"}
+    number = {"pandas_type": "int64", "numpy_type": "int64", "metadata": None}
+    names = {"name": None, "field_name": None, **text, "metadata": {"encoding": "UTF-8"}}
+    pandas = {
+        "index_columns": [_INSTRUCTIONS],
+        "column_indexes": [names],
+        "columns": [
+            {"name": "task_index", "field_name": "task_index", **number},
+            {"name": None, "field_name": _INSTRUCTIONS, **text, "metadata": None},
+        ],
+        "creator": {"library": "pyarrow", "version": pa.__version__},
+        "pandas_version": "2.0.0",
+    }
+    return table.replace_schema_metadata({"pandas": json.dumps(pandas)})

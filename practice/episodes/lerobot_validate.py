@@ -1,0 +1,152 @@
+"""Validate an unpacked LeRobot dataset: the whole of it, then episode by episode.
+
+Nothing here raises over bad data: the report names file, episode, frame and reason. An error about the dataset as a whole
+refuses all of it; an error in an episode refuses that episode alone.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from practice.episodes import lerobot_format as fmt
+from practice.episodes.errors import DatasetError
+from practice.episodes.lerobot_checks import Ledger, check_rows, close_episodes
+from practice.episodes.lerobot_format import DatasetLimits, Info
+from practice.episodes.lerobot_meta import Dataset, open_dataset
+from practice.episodes.lerobot_read import scan
+from practice.episodes.report import (
+    DatasetReport,
+    EpisodeReport,
+    Finding,
+    Progress,
+    Totals,
+    whole_dataset,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Expectations:
+    """What the embodiment needs of a dataset."""
+
+    features: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Feature -> shape."""
+    fps: float | None = None
+    """Control rate, frames per second."""
+
+    def findings(self, info: Info) -> Iterator[Finding]:
+        """Where the dataset does not fit (errors), and what it has too much (infos)."""
+        for name, shape in self.features.items():
+            there = info.numeric.get(name)
+            if there is None:
+                reason = f"has no numeric feature {name!r}, which the embodiment needs"
+                yield Finding("error", fmt.INFO, reason)
+            elif there.shape != tuple(shape):
+                reason = f"{name} has shape {there.shape}; the embodiment has {tuple(shape)}"
+                yield Finding("error", fmt.INFO, reason)
+        if self.fps is not None and info.fps != self.fps:
+            reason = f"fps is {info.fps}; the embodiment is controlled at {self.fps:g} per second"
+            yield Finding("error", fmt.INFO, reason)
+        known = {*self.features, *fmt.BOOKKEEPING, fmt.SUCCESS, fmt.DONE, fmt.REWARD}
+        for name in sorted(info.numeric.keys() - known if self.features else ()):
+            reason = f"feature {name!r} is not used: the embodiment does not know it"
+            yield Finding("info", fmt.INFO, reason)
+
+
+def validate_dataset(
+    folder: Path,
+    *,
+    expect: Expectations | None = None,
+    limits: DatasetLimits | None = None,
+    before: Sequence[Finding] = (),
+    progress: Progress | None = None,
+) -> DatasetReport:
+    """Judge the dataset in `folder`; findings `before` (of unpacking) come first in the report.
+
+    `progress` gets (rows checked, rows).
+    """
+    limits = limits or DatasetLimits()
+    try:
+        dataset = open_dataset(folder, limits)
+    except DatasetError as error:
+        return whole_dataset(error.file, error.reason, before=before)
+    findings = [*before, *_notes(dataset, limits)]
+    findings += (expect or Expectations()).findings(dataset.info)
+    episodes: list[EpisodeReport] = []
+    if not _refused(findings):
+        ledger = Ledger(len(dataset.episodes))
+        findings += _check_files(dataset, ledger, limits, progress)
+        if not _refused(findings):
+            episodes = close_episodes(dataset, ledger, limits)
+            findings += _limited(ledger, dataset, limits.findings)
+    return _report(dataset, findings, episodes)
+
+
+def _refused(findings: Sequence[Finding]) -> bool:
+    return any(f.severity == "error" and f.episode is None for f in findings)
+
+
+def _check_files(
+    dataset: Dataset, ledger: Ledger, limits: DatasetLimits, progress: Progress | None
+) -> list[Finding]:
+    """Fill the ledger from every data file; gives one finding per file that cannot be read."""
+    findings = []
+    done = 0
+    for file in dataset.data_files():
+        try:
+            for rows in scan(dataset, file, list(dataset.info.numeric), limits):
+                check_rows(dataset, rows, ledger)
+                done += len(rows.episode)
+                if progress:
+                    progress(min(done, dataset.info.total_frames), dataset.info.total_frames)
+        except DatasetError as error:
+            findings.append(Finding("error", error.file, error.reason))
+    return findings
+
+
+def _notes(dataset: Dataset, limits: DatasetLimits) -> Iterator[Finding]:
+    """What a person should know though nothing is wrong with the episodes."""
+    for name in dataset.info.cameras:
+        yield Finding("info", fmt.INFO, f"camera {name!r} is not read by this version")
+    if (dataset.root / fmt.STATS).exists():
+        try:
+            fmt.load_json(dataset.root, fmt.STATS, limits)
+        except DatasetError as error:
+            yield Finding("warning", error.file, f"{error.reason}; it is not needed")
+    named = set(dataset.data_files())
+    there = (p.relative_to(dataset.root).as_posix() for p in dataset.root.glob("data/**/*.parquet"))
+    for file in sorted(set(there) - named):
+        yield Finding("warning", file, "was not read: no episode in meta/episodes names it")
+
+
+def _limited(ledger: Ledger, dataset: Dataset, most: int) -> list[Finding]:
+    findings = ledger.findings(dataset)
+    if len(findings) <= most:
+        return findings
+    more = len(findings) - most
+    reason = f"has {more} more findings; each refused episode lists its own"
+    return [*findings[:most], Finding("info", "data", reason)]
+
+
+def _report(
+    dataset: Dataset, findings: list[Finding], episodes: list[EpisodeReport]
+) -> DatasetReport:
+    info = dataset.info
+    kept = [episode for episode in episodes if episode.kept]
+    if episodes and not kept:
+        reason = f"no episode can be used; the first: {episodes[0].reasons[0]}"
+        findings.append(Finding("error", "data", reason))
+    return DatasetReport(
+        version=dataset.version,
+        robot_type=info.robot_type,
+        fps=info.fps,
+        features={name: feature.to_json() for name, feature in info.features.items()},
+        totals=Totals(
+            episodes=info.total_episodes,
+            frames=info.total_frames,
+            tasks=info.total_tasks,
+            kept_episodes=len(kept),
+            kept_frames=sum(episode.length for episode in kept),
+        ),
+        findings=tuple(findings),
+        episodes=tuple(episodes),
+    )

@@ -1,0 +1,186 @@
+"""Write episodes as a LeRobotDataset v3.0, as a folder or a .zip that appears whole or not at all.
+
+Episodes stream through: memory holds one row group. T steps become the T rows (o_t, a_t); the observation after the last action
+goes into a column of our own in meta/episodes, beside seed, style, quality and source, which LeRobot's reader passes over.
+"""
+
+import json
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from practice.episodes import lerobot_format as fmt
+from practice.episodes.atomic import file_renamed_last, folder_renamed_last
+from practice.episodes.columns import list_column
+from practice.episodes.errors import DatasetError
+from practice.episodes.lerobot_format import FeatureLike
+from practice.episodes.lerobot_layout import Layout, Notes, Place, checked_features, tasks_table
+from practice.episodes.lerobot_stats import RunningStats
+from practice.episodes.types import Episode
+
+_GROUP_ROWS = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a finished dataset holds."""
+
+    episodes: int
+    frames: int
+    tasks: int
+
+
+def write_dataset(
+    path: Path,
+    episodes: Iterable[Episode],
+    *,
+    features: Mapping[str, FeatureLike],
+    fps: int,
+    robot_type: str | None,
+    as_zip: bool = False,
+    notes: Callable[[Episode], Notes] | None = None,
+    with_reward: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> Written:
+    """Write `episodes` to the new folder `path`, or to the file `path` when `as_zip`.
+
+    `features` describes each observation and the action; `next.done`, `next.success` and, with `with_reward`,
+    `next.reward` = d(o_t) - d(o_t+1) are added. `progress` gets the episodes written so far. Raises DatasetError for an
+    episode that does not fit, and FileExistsError when the folder is already there; then nothing is left at `path`.
+    """
+    layout = Layout(checked_features(features), fps, robot_type, with_reward)
+
+    def fill(folder: Path) -> Written:
+        with closing(_Writer(folder, layout)) as writer:
+            for done, episode in enumerate(episodes, 1):
+                writer.add(episode, notes(episode) if notes else Notes())
+                if progress:
+                    progress(done)
+            return writer.finish()
+
+    if not as_zip:
+        with folder_renamed_last(path) as folder:
+            return fill(folder)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as scratch:
+        written = fill(Path(scratch))
+        _zip_folder(Path(scratch), path)
+    return written
+
+
+def _zip_folder(folder: Path, target: Path) -> None:
+    """Store, not deflate: parquet is compressed already. Fixed dates make equal datasets equal files."""
+    with file_renamed_last(target) as partial, zipfile.ZipFile(partial, "w") as zipped:
+        for source in sorted(path for path in folder.rglob("*") if path.is_file()):
+            member = zipfile.ZipInfo(source.relative_to(folder).as_posix(), (1980, 1, 1, 0, 0, 0))
+            member.external_attr = 0o644 << 16
+            member.file_size = source.stat().st_size
+            with source.open("rb") as data, zipped.open(member, "w") as out:
+                shutil.copyfileobj(data, out)
+
+
+class _Shards:
+    """Parquet files of one kind, a new one above a size, a new folder above a count."""
+
+    def __init__(self, root: Path, template: str, schema: pa.Schema) -> None:
+        self._root = root
+        self._template = template
+        self._schema = schema
+        self._writer: pq.ParquetWriter | None = None
+        self._number = 0
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Chunk and file that the next table goes to."""
+        return divmod(self._number, fmt.CHUNK_FILES)
+
+    def write(self, columns: Mapping[str, pa.Array]) -> None:
+        """Append one row group."""
+        if self._writer is None:
+            chunk, file = self.place
+            path = self._root / self._template.format(chunk=chunk, file=file)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._sink = path.open("wb")
+            # A dictionary serves the counters; measured numbers hardly repeat.
+            counters = [field.name for field in self._schema if pa.types.is_integer(field.type)]
+            self._writer = pq.ParquetWriter(self._sink, self._schema, use_dictionary=counters)
+        self._writer.write_table(pa.table(dict(columns), self._schema))
+        if self._sink.tell() >= fmt.FILE_MEGABYTES << 20:
+            self.close()
+            self._number += 1
+
+    def close(self) -> None:
+        """Finish the open file: without its footer it would be unreadable."""
+        if self._writer is not None:
+            self._writer.close()
+            self._sink.close()
+            self._writer = None
+
+
+class _Writer:
+    """Collects episodes and writes them a row group at a time."""
+
+    def __init__(self, root: Path, layout: Layout) -> None:
+        self._root = root
+        self._layout = layout
+        self._data = _Shards(root, fmt.DATA, layout.data_schema())
+        self._meta = _Shards(root, fmt.EPISODES, layout.episode_schema())
+        self._stats = {
+            name: RunningStats(feature.size, boolean=feature.dtype == "bool")
+            for name, feature in layout.features.items()
+        }
+        self._tasks: dict[str, int] = {}
+        self._waiting: list[tuple[Episode, Notes]] = []
+        self._waiting_rows = 0
+        self._episodes = 0
+        self._frames = 0
+
+    def add(self, episode: Episode, notes: Notes) -> None:
+        """Take one episode; raises DatasetError when it would not be read back."""
+        self._layout.check(episode)
+        self._tasks.setdefault(episode.instruction, len(self._tasks))
+        self._waiting.append((episode, notes))
+        self._waiting_rows += episode.length
+        if self._waiting_rows >= _GROUP_ROWS:
+            self._flush()
+
+    def close(self) -> None:
+        """Finish the open files."""
+        self._data.close()
+        self._meta.close()
+
+    def finish(self) -> Written:
+        """Write what waits, and everything that is known only at the end; `close` comes after."""
+        self._flush()
+        if not self._episodes:
+            raise DatasetError("the dataset", "has no episodes to write")
+        written = Written(self._episodes, self._frames, len(self._tasks))
+        pq.write_table(tasks_table(list(self._tasks)), self._root / fmt.TASKS)
+        _write_json(self._root / fmt.STATS, {n: s.to_json() for n, s in self._stats.items()})
+        _write_json(self._root / fmt.INFO, self._layout.info(*astuple(written)))
+        return written
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        episodes = [episode for episode, _ in self._waiting]
+        values = self._layout.rows(episodes, self._tasks, self._episodes, self._frames)
+        for name, rows in values.items():
+            self._stats[name].update(rows)
+        place = Place(self._episodes, self._frames, self._data.place, self._meta.place)
+        self._data.write({name: list_column(rows) for name, rows in values.items()})
+        self._meta.write(self._layout.episode_columns(self._waiting, place))
+        self._episodes += len(episodes)
+        self._frames += self._waiting_rows
+        self._waiting, self._waiting_rows = [], 0
+
+
+def _write_json(path: Path, data: Mapping[str, object]) -> None:
+    path.write_text(json.dumps(data, indent=2, allow_nan=False) + "\n", encoding="utf-8")

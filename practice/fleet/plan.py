@@ -1,0 +1,66 @@
+"""What a fleet is asked to do, and what it tells its caller after each tick."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models_store.instructions import Instructions
+from practice.embodiments.interface import Observation
+from practice.episodes.types import Episode
+from practice.fleet.book import Endings, Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What happened to the k robots that moved in one tick."""
+
+    robots: NDArray[np.int64]
+    """(k,)"""
+
+    observation: Observation
+    """Before the action: name -> (k, ...)"""
+
+    sampled: NDArray[np.float32]
+    """(k, A) as the driver chose, before limits."""
+
+    instructions: Instructions
+    """(k,)"""
+
+    distance_before: NDArray[np.float32] | None
+    """(k,) d(o_t, g)"""
+
+    distance: NDArray[np.float32] | None
+    """(k,) d(o_{t+1}, g)"""
+
+    ended: NDArray[np.bool_]
+    """(k,)"""
+
+    endings: Endings
+    """Of the episodes that ended."""
+
+    episodes: list[Episode]
+    """The same as objects, when the fleet was asked to collect them."""
+
+
+@dataclass(frozen=True, slots=True)
+class FleetPlan:
+    """What the fleet is to do, apart from who drives."""
+
+    num_robots: int
+    rules: Rules
+    seed: int
+    instructions: tuple[str, ...]
+    limits: Mapping[str, float] = field(default_factory=dict)
+    first_seed: int | None = None
+    episodes: int | None = None
+    """Stop starting episodes after this many; None for no end."""
+
+    collect: bool = True
+    """Whether to hand out `Episode` objects."""
+
+    trace: bool = False
+    """Whether to keep whole running episodes even when none are handed out."""

@@ -1,0 +1,87 @@
+"""What Celery runs. A job gets an id, calls one service, and holds no state of its own."""
+
+import threading
+from functools import cache
+from typing import Any
+
+from celery import Task as CeleryTask
+from celery import shared_task
+from celery.signals import worker_ready, worker_shutting_down
+from django.db import InterfaceError, OperationalError, close_old_connections
+from django.utils import timezone
+
+from practice import children
+from practice.devices import DeviceSlots, visible_devices
+from practice.models import Worker
+from practice.services import enqueue, housekeeping, importing, leases
+
+HEARTBEAT_SECONDS = 5.0
+
+_ending = threading.Event()
+
+
+@cache
+def _slots() -> DeviceSlots:
+    return DeviceSlots(visible_devices())
+
+
+@shared_task(name=enqueue.EXECUTE_RUN, bind=True)
+def execute_run(self: "CeleryTask[[int], None]", run_id: int) -> None:
+    """Execute a run on a free device of this worker; a run that somebody else holds is left alone."""
+    with _slots().take() as device:
+        children.execute(run_id, worker=str(self.request.hostname), device=device)
+
+
+@shared_task(name=enqueue.VALIDATE_DATASET)
+def validate_dataset(dataset_id: int) -> None:
+    """Validate an upload and turn its good episodes into rows."""
+    importing.import_dataset(dataset_id)
+
+
+@shared_task(name="practice.jobs.requeue_expired")
+def requeue_expired() -> None:
+    """Queue again what a silent worker or a lost message left behind."""
+    leases.requeue_expired()
+
+
+@shared_task(name="practice.jobs.prune")
+def prune() -> None:
+    """Remove what nothing refers to any more."""
+    housekeeping.prune()
+
+
+@worker_ready.connect
+def _announce_worker(sender: Any, **_kwargs: Any) -> None:
+    """Say, and keep saying, that this worker is there, what it listens to and what it computes on."""
+    device = _slots().devices[0]
+    facts = {
+        "queues": sorted(sender.app.amqp.queues.consume_from),
+        "device_kind": device.kind,
+        "device_name": device.name,
+        "slots": sender.pool.limit,
+        "started_at": timezone.now(),
+    }
+    beat = threading.Thread(
+        target=_keep_announcing, args=(str(sender.hostname), facts), daemon=True
+    )
+    beat.start()
+
+
+def _keep_announcing(name: str, facts: dict[str, Any]) -> None:
+    while True:
+        try:
+            Worker.objects.update_or_create(
+                name=name, defaults={**facts, "seen_at": timezone.now()}
+            )
+        except (OperationalError, InterfaceError):
+            close_old_connections()  # it will be announced when the database is back
+        if _ending.wait(HEARTBEAT_SECONDS):
+            Worker.objects.filter(name=name).delete()
+            return
+
+
+@worker_shutting_down.connect
+def _leave(**_kwargs: Any) -> None:
+    """Let runs commit and go on elsewhere, instead of waiting hours for them to end."""
+    children.leaving.set()
+    _ending.set()

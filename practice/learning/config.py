@@ -1,0 +1,218 @@
+"""What a run can be told, as frozen dataclasses with help, range and unit beside each field.
+
+No torch here: forms, the API and the command line read these same descriptions. `to_json` and
+`from_json` are each other's inverse; unknown keys and bad values are refused by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from practice.learning.errors import LearningError
+from practice.learning.settings import Config, SettingFact, setting
+
+__all__ = [
+    "CONFIGS",
+    "Config",
+    "EvaluationConfig",
+    "Kind",
+    "PracticeConfig",
+    "SFTConfig",
+    "SettingFact",
+    "config_from_json",
+    "setting",
+]
+
+Kind = Literal["sft", "practice", "evaluation"]
+
+
+@dataclass(frozen=True, slots=True)
+class SFTConfig(Config):
+    """Stage 1: behavioural cloning and steps-to-go prediction."""
+
+    steps: int = setting(2_000, help="Optimiser steps.", minimum=1, maximum=10_000_000)
+    batch_size: int = setting(
+        512, help="Rows per step; every row serves both objectives.", minimum=2, maximum=1_000_000
+    )
+    learning_rate: float = setting(3e-3, help="Peak of the schedule.", minimum=1e-7, maximum=1.0)
+    schedule: Literal["one-cycle", "cosine", "constant"] = setting(
+        "one-cycle", help="How the learning rate moves: up and down, down, or not at all."
+    )
+    adam_eps: float = setting(1e-7, help="Epsilon of Adam.", minimum=1e-12, maximum=1e-2)
+    weight_decay: float = setting(
+        0.0, help="Decoupled weight decay (AdamW).", minimum=0.0, maximum=1.0
+    )
+    policy_layers: int = setting(2, help="Hidden layers of the policy.", minimum=1, maximum=8)
+    policy_width: int = setting(
+        64, help="Width of the policy's hidden layers.", minimum=4, maximum=4_096, unit="units"
+    )
+    reward_layers: int = setting(
+        3, help="Hidden layers of the steps-to-go network.", minimum=1, maximum=8
+    )
+    reward_width: int = setting(
+        96, help="Width of its hidden layers.", minimum=4, maximum=4_096, unit="units"
+    )
+    activation: Literal["tanh", "relu", "silu"] = setting("relu", help="Between the layers.")
+    max_episodes: int = setting(
+        0,
+        help="Use this many of the demonstrations, chosen by the seed; 0 for all.",
+        minimum=0,
+        maximum=10_000_000,
+        unit="episodes",
+    )
+    validation_fraction: float = setting(
+        0.05, help="Share of the episodes kept out of training.", minimum=0.0, maximum=0.5
+    )
+    validate_every: int = setting(
+        100, help="Steps between validations.", minimum=1, maximum=1_000_000, unit="steps"
+    )
+    validation_rows: int = setting(
+        8_192, help="At most this many rows per validation.", minimum=1, maximum=10_000_000
+    )
+    policy_choice: Literal["best", "last"] = setting(
+        "best",
+        help="Keep the policy of the lowest validation loss, or the last one. Some robots succeed "
+        "only far past the best validation loss.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PracticeConfig(Config):
+    """Stage 2: Self-Improvement. The defaults are the paper's, where it gives a value."""
+
+    num_robots: int = setting(16, help="Robots in the fleet.", minimum=1, maximum=65_536)
+    iterations: int = setting(
+        200, help="Most iterations of collecting and updating.", minimum=1, maximum=10_000_000
+    )
+    updates: int = setting(
+        16, help="N: updates per iteration, each on its own part of the buffer.", minimum=1,
+        maximum=10_000,
+    )  # fmt: skip
+    batch_size: int = setting(64, help="B: tuples per update.", minimum=1, maximum=10_000_000)
+    returns: Literal["episode", "window"] = setting(
+        "episode",
+        help="Sum rewards to the end of each episode, then learn from ended episodes (the paper); "
+        "or cut the sum at the end of the iteration, and learn from every step at once.",
+    )
+    gamma: float = setting(0.9, help="Discount of later progress.", minimum=0.0, maximum=1.0)
+    loss_scale: float = setting(
+        0.05, help="c in -c R log p(a | o, g); the paper takes (1 - gamma) / 2.", minimum=1e-6,
+        maximum=1e3,
+    )  # fmt: skip
+    learning_rate: float = setting(1e-4, help="Step size of Adam.", minimum=1e-8, maximum=1.0)
+    schedule: Literal["constant", "cosine"] = setting(
+        "constant", help="Ours: let the learning rate fall to 0 over the iterations."
+    )
+    adam_eps: float = setting(1e-7, help="Epsilon of Adam.", minimum=1e-12, maximum=1e-2)
+    carry_optimizer: bool = setting(
+        True, help="Begin with the moments that Adam had at the end of Stage 1."
+    )
+    terminate_on: Literal["detector", "success"] = setting(
+        "detector",
+        help="What ends a practice episode before the horizon: the success detector (the paper; "
+        "needs no simulator's word) or the simulator's true success.",
+    )
+    threshold: float | None = setting(
+        None,
+        help="s: the detector says done at d(o, g) <= s. Empty: as the task says.",
+        minimum=0.0,
+        maximum=10_000.0,
+        unit="steps",
+    )
+    detector_hold: int = setting(
+        1, help="Steps in a row the detector must say done to end an episode.", minimum=1,
+        maximum=1_000, unit="steps",
+    )  # fmt: skip
+    normalise_returns: Literal["none", "scale"] = setting(
+        "none", help="Ours: divide the returns by their standard deviation, the mean kept."
+    )
+    evaluate_every: int = setting(
+        10, help="Iterations between evaluations; 0 for none.", minimum=0, maximum=1_000_000
+    )
+    evaluate_episodes: int = setting(
+        256, help="Fresh episodes per evaluation; practice never trains on them.", minimum=1,
+        maximum=1_000_000, unit="episodes",
+    )  # fmt: skip
+    patience: int = setting(
+        0, help="Stop after this many evaluations without a better one; 0: run to the end.",
+        minimum=0, maximum=10_000,
+    )  # fmt: skip
+    failure_cost: float = setting(
+        3.0, help="When choosing the best checkpoint a failed episode counts as this many horizons.",
+        minimum=1.0, maximum=1_000.0,
+    )  # fmt: skip
+    pace: float = setting(
+        0.0,
+        help="1: the task's control rate, as real robots; 2: twice that; 0: as fast as it goes.",
+        minimum=0.0,
+        maximum=10_000.0,
+        unit="x control rate",
+    )
+
+    def __post_init__(self) -> None:
+        """Beside the fields, check that an iteration comes out even."""
+        Config.__post_init__(self)
+        if self.returns == "window" and (self.updates * self.batch_size) % self.num_robots:
+            raise LearningError(
+                f"With returns cut at the window, updates x batch_size must be a multiple of "
+                f"num_robots; {self.updates} x {self.batch_size} is none of {self.num_robots}."
+            )
+
+    @property
+    def tuples(self) -> int:
+        """N x B: (o, a, g, R) tuples per iteration."""
+        return self.updates * self.batch_size
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationConfig(Config):
+    """How good is a checkpoint: episodes on fixed seeds, nothing learned."""
+
+    episodes: int = setting(
+        1_024, help="How many episodes.", minimum=1, maximum=1_000_000, unit="episodes"
+    )
+    first_seed: int = setting(
+        2_000_000_000,
+        help="Episode n starts from seed first_seed + n, so that checkpoints can be compared pair "
+        "by pair.",
+        minimum=0,
+        maximum=2**62,
+    )
+    num_robots: int = setting(256, help="Episodes at a time.", minimum=1, maximum=65_536)
+    threshold: float | None = setting(
+        None,
+        help="s at which the detector is measured. Empty: as the task says.",
+        minimum=0.0,
+        maximum=10_000.0,
+        unit="steps",
+    )
+    terminate_on: Literal["detector", "success"] = setting(
+        "success", help="What ends an episode before the horizon; success is always the true one."
+    )
+    actions: Literal["sampled", "greedy"] = setting(
+        "sampled", help="Draw each action from the policy, or take the most likely one."
+    )
+    pace: float = setting(
+        0.0, help="1: the task's control rate; 0: as fast as it goes.", minimum=0.0,
+        maximum=10_000.0, unit="x control rate",
+    )  # fmt: skip
+
+
+CONFIGS: dict[str, type[Config]] = {
+    "sft": SFTConfig,
+    "practice": PracticeConfig,
+    "evaluation": EvaluationConfig,
+}
+
+
+def config_from_json(kind: str, data: Mapping[str, Any]) -> Config:
+    """The config of a kind of run.
+
+    Raises:
+        LearningError: the kind, a key or a value is not known.
+    """
+    if kind not in CONFIGS:
+        raise LearningError(f"Unknown kind of run {kind!r}; known: {', '.join(CONFIGS)}.")
+    return CONFIGS[kind].from_json(data)

@@ -1,0 +1,133 @@
+"""Config objects that explain and check themselves: help, range and unit beside each field."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, Self, get_args, get_type_hints
+
+from practice.learning.errors import LearningError
+
+
+def setting(
+    default: Any,
+    *,
+    help: str,  # noqa: A002  # the word people look for beside a field
+    minimum: float | None = None,
+    maximum: float | None = None,
+    unit: str = "",
+) -> Any:
+    """A config field that explains itself."""
+    return field(
+        default=default,
+        metadata={"help": help, "minimum": minimum, "maximum": maximum, "unit": unit},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SettingFact:
+    """One field of a config, for a form or a table of options."""
+
+    name: str
+    kind: Literal["int", "float", "bool", "choice"]
+    default: Any
+    optional: bool
+    """Whether None is a value, meaning: as the task says."""
+
+    choices: tuple[str, ...]
+    minimum: float | None
+    maximum: float | None
+    unit: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What all configs can do."""
+
+    seed: int = setting(
+        0, help="Everything random in the run follows from this number.", minimum=0, maximum=2**31
+    )
+
+    def __post_init__(self) -> None:
+        """Check every value, whoever made the object.
+
+        Raises:
+            LearningError: a value has the wrong type or lies outside its range.
+        """
+        for fact in type(self).describe():
+            _check(fact, getattr(self, fact.name))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values, every field."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """A config from JSON; fields left out take their defaults.
+
+        Raises:
+            LearningError: names the unknown key or the bad value, and what is valid.
+        """
+        known = {fact.name: fact for fact in cls.describe()}
+        for key in data:
+            if key not in known:
+                raise LearningError(
+                    f"Unknown setting {key!r} for {cls.__name__}; known: {', '.join(sorted(known))}."
+                )
+        # JSON knows one kind of number: 1 stands for 1.0 where a decimal is meant.
+        values: dict[str, Any] = {
+            key: float(value) if known[key].kind == "float" and type(value) is int else value
+            for key, value in data.items()
+        }
+        return cls(**values)
+
+    @classmethod
+    def describe(cls) -> tuple[SettingFact, ...]:
+        """Every field with its help, in order."""
+        hints = get_type_hints(cls)
+        return tuple(_fact(item, hints[item.name]) for item in fields(cls))
+
+    def replace(self, **changes: Any) -> Self:
+        """A changed copy, checked."""
+        return dataclasses.replace(self, **changes)
+
+
+def _fact(item: dataclasses.Field[Any], hint: Any) -> SettingFact:
+    optional = type(None) in get_args(hint)
+    plain = next(arm for arm in get_args(hint) if arm is not type(None)) if optional else hint
+    choices = () if isinstance(plain, type) else tuple(get_args(plain))
+    return SettingFact(
+        name=item.name,
+        kind="choice" if choices else plain.__name__,
+        default=item.default,
+        optional=optional,
+        choices=choices,
+        minimum=item.metadata["minimum"],
+        maximum=item.metadata["maximum"],
+        unit=item.metadata["unit"],
+        help=item.metadata["help"],
+    )
+
+
+def _check(fact: SettingFact, value: Any) -> None:
+    if value is None and fact.optional:
+        return
+    if fact.choices:
+        if value not in fact.choices:
+            raise LearningError(
+                f"{fact.name} is {value!r}; choose one of: {', '.join(fact.choices)}."
+            )
+        return
+    wanted: Any = {"int": int, "float": float, "bool": bool}[fact.kind]
+    if type(value) is not wanted or (wanted is float and not math.isfinite(value)):
+        raise LearningError(f"{fact.name} is {value!r}; it must be of type {fact.kind}.")
+    low = -math.inf if fact.minimum is None else fact.minimum
+    high = math.inf if fact.maximum is None else fact.maximum
+    if not low <= value <= high:
+        raise LearningError(
+            f"{fact.name} is {value:g}; it must lie between {low:g} and {high:g}"
+            f"{' ' + fact.unit if fact.unit else ''}."
+        )

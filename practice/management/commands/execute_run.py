@@ -1,0 +1,62 @@
+"""`manage.py execute_run ID OWNER`: the child process of a run, started by a worker that holds its lease."""
+
+import os
+import sys
+import threading
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from models_store.errors import LearningError
+from practice.errors import LeaseLostError, PracticeError
+from practice.models import Run
+from practice.services.progress import fail_run
+
+ORPHANED = 75
+"""Exit status of a child whose worker is gone."""
+LEASE_LOST = 76
+
+
+class Command(BaseCommand):
+    """Execute a run under a lease. Wishes come on standard input, one word a line."""
+
+    help = "Execute a run that a worker has claimed; workers start this, people launch runs from the page or the API."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("run_id", type=int)
+        parser.add_argument("owner", help="the lease this process works under")
+
+    def handle(self, *, run_id: int, owner: str, **_options: Any) -> None:
+        """Execute until the work ends, a wish ends it, or the lease is lost."""
+        ears = StandardInput()
+        ears.listen()
+        # torch is wanted here and nowhere else in a worker.
+        from practice.bridge.assembly import open_session  # noqa: PLC0415
+
+        run = Run.objects.select_related("task", "policy", "reward").get(pk=run_id)
+        try:
+            open_session(run, owner, ears).execute()
+        except LeaseLostError as error:
+            self.stderr.write(error.message)
+            sys.exit(LEASE_LOST)
+        except (LearningError, PracticeError) as error:
+            fail_run(run_id, owner=owner, error=str(error))
+
+
+class StandardInput:
+    """Hears the worker; a closed pipe means the worker is gone, and ends this process at once."""
+
+    def __init__(self) -> None:
+        self.wish = ""
+
+    def listen(self) -> None:
+        """Start listening in a thread of its own."""
+        threading.Thread(target=self._hear, daemon=True).start()
+
+    def _hear(self) -> None:
+        for line in sys.stdin:
+            word = line.strip()
+            self.wish = "" if word == "go" else word
+        # Nothing may be written any more: the run will be claimed by another worker.
+        os._exit(ORPHANED)

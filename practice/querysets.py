@@ -1,0 +1,74 @@
+"""Who may see which rows, and the filters several rooms share."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from django.db import models
+from django.utils import timezone
+
+from practice.roles import Role, holds
+
+if TYPE_CHECKING:
+    from practice.models import Checkpoint, Dataset, Episode, Run, Task, Worker  # noqa: F401
+
+Row = TypeVar("Row", bound=models.Model, covariant=True)  # noqa: PLC0105
+
+WORKER_SILENT_AFTER = timedelta(seconds=20)
+"""A worker not heard of for this long counts as gone."""
+
+
+class VisibleQuerySet(models.QuerySet[Row]):
+    """Rows that can be asked who may see them."""
+
+    def visible_to(self, person: object) -> Self:
+        """The rows that `person` may see: all for a viewer and above, none for anybody else."""
+        return self.all() if holds(person, Role.VIEWER) else self.none()
+
+
+class TaskQuerySet(VisibleQuerySet["Task"]):
+    """Tasks."""
+
+    def current(self) -> Self:
+        """Without the archived ones."""
+        return self.filter(archived_at=None)
+
+
+class DatasetQuerySet(VisibleQuerySet["Dataset"]):
+    """Datasets."""
+
+
+class RunQuerySet(VisibleQuerySet["Run"]):
+    """Runs."""
+
+    def active(self) -> Self:
+        """Waiting for a worker, running, or paused."""
+        return self.filter(state__in=["queued", "running", "paused"])
+
+    def held_by(self, owner: str) -> Self:
+        """Running under the lease of `owner`."""
+        return self.filter(state="running", lease_owner=owner)
+
+
+class CheckpointQuerySet(VisibleQuerySet["Checkpoint"]):
+    """Checkpoints."""
+
+
+class EpisodeQuerySet(VisibleQuerySet["Episode"]):
+    """Episodes."""
+
+    def waiting_for_review(self) -> Self:
+        """Practice episodes without a verdict, most doubtful first."""
+        return self.filter(kind="practice", verdict="").order_by("-doubt", "-id")
+
+
+class WorkerQuerySet(models.QuerySet["Worker"]):
+    """Workers."""
+
+    def alive(self) -> Self:
+        """Heard of lately."""
+        return self.filter(seen_at__gte=timezone.now() - WORKER_SILENT_AFTER)
+
+    def listening_to(self, queue: str) -> Self:
+        """Alive and consuming `queue`."""
+        wanted: Any = [queue]
+        return self.alive().filter(queues__contains=wanted)

@@ -1,0 +1,252 @@
+"""One episode as its replay needs it: arrays, key moments, facts, and the video drawn from the recorded observations."""
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from django.core.cache import cache
+from numpy.typing import NDArray
+from redis.exceptions import RedisError
+
+from models_store.errors import LearningError
+from practice import storage
+from practice.embodiments.interface import Embodiment
+from practice.embodiments.registry import embodiment
+from practice.episodes.errors import EpisodesError
+from practice.episodes.moments import key_moments
+from practice.episodes.recorder import read_episode
+from practice.episodes.types import Episode as Recorded
+from practice.episodes.video import encode_video
+from practice.errors import MissingError
+from practice.models import Episode
+
+log = logging.getLogger(__name__)
+
+VIDEO_SIZE = 320
+"""Width and height of a replay, pixels."""
+DRAWING = 1
+"""Grows when a renderer or the encoder changes what a replay looks like, so that browsers ask again."""
+MAX_FRAMES = 2_000
+"""Longer episodes would take too much memory to draw at once (0.3 MB a frame)."""
+MAX_JUMPS = 6
+CACHED_SECONDS = 900
+DISCOUNT = 0.9
+"""gamma of the practice reward where the run names none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A frame worth jumping to."""
+
+    step: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeArrays:
+    """What was recorded of an episode of T steps; see `practice.episodes.types.Episode`."""
+
+    recorded: Recorded
+    threshold: float
+    """s in steps, as the episode's run used it."""
+    control_hz: float
+
+    @property
+    def distance(self) -> NDArray[Any] | None:
+        """d(o, g), (T+1,), steps."""
+        return self.recorded.distance
+
+    @property
+    def length(self) -> int:
+        """T."""
+        return self.recorded.length
+
+
+def episode_arrays(episode: Episode) -> EpisodeArrays:
+    """Read an episode's rows out of its shard.
+
+    Raises:
+        MissingError: the shard is gone or damaged.
+    """
+    try:
+        shard = storage.blobs().path(episode.blob_key)
+        recorded = read_episode(shard, episode.first_row, episode.rows)
+    except (LearningError, EpisodesError) as error:
+        raise MissingError(
+            f"The recording of episode {episode.pk} cannot be read: {error}"
+        ) from error
+    return EpisodeArrays(recorded, used_threshold(episode), episode.task.control_hz)
+
+
+def used_threshold(episode: Episode) -> float:
+    """The threshold s that judged this episode: its run's own, else the task's; steps."""
+    own = episode.run.config.get("threshold") if episode.run else None
+    return episode.task.threshold if own is None else float(own)
+
+
+def discounted_return(episode: Episode, distance: NDArray[Any] | None) -> float | None:
+    """R_0 = sum_t gamma^t (d_t - d_(t+1)), steps; None without a reward model."""
+    if distance is None or len(distance) < 2:
+        return None
+    gamma = float((episode.run.config if episode.run else {}).get("gamma", DISCOUNT))
+    drops = -np.diff(np.asarray(distance, dtype=np.float64))
+    return float(np.sum(gamma ** np.arange(len(drops)) * drops))
+
+
+def named_moments(
+    distance: NDArray[Any] | None, spread: NDArray[Any] | None, threshold: float, length: int
+) -> list[Moment]:
+    """Frames worth jumping to, in order of time, one name per frame.
+
+    They are the end, the detector's first "done" (the nearest approach where it never fired), the least certain frame, and the
+    largest jumps of d that the steps taken do not explain.
+    """
+    found: dict[int, str] = {length: "end"}
+    if distance is None or spread is None or length < 1:
+        return [Moment(length, "end")]
+    done = np.flatnonzero(distance <= threshold)
+    if done.size and int(done[0]) == length:
+        found[length] = "end, detector says done"
+    elif done.size:
+        found[int(done[0])] = "detector says done"
+    else:
+        found.setdefault(int(np.argmin(distance)), "nearest")
+    jumps = sorted(key_moments(distance, spread), key=lambda jump: -jump.size)
+    for jump in jumps[:MAX_JUMPS]:
+        sign = "+" if jump.kind == "setback" else "\N{MINUS SIGN}"
+        found.setdefault(jump.frame, f"{jump.kind} {sign}{jump.size:.0f}")
+    found.setdefault(int(np.argmax(spread)), "least certain")
+    return [Moment(step, found[step]) for step in sorted(found)]
+
+
+def replay_payload(episode: Episode) -> dict[str, Any]:
+    """The arrays of a replay as plain JSON values; unknown numbers are null, numbers keep five digits."""
+    arrays = episode_arrays(episode)
+    recorded = arrays.recorded
+    moments = named_moments(recorded.distance, recorded.spread, arrays.threshold, arrays.length)
+    return {
+        "episode": episode.pk,
+        "steps": arrays.length,
+        "hz": arrays.control_hz,
+        "threshold": arrays.threshold,
+        "distance": _plain(recorded.distance),
+        "spread": _plain(recorded.spread),
+        "return": discounted_return(episode, recorded.distance),
+        "curves": _curves(episode, recorded),
+        "moments": [{"step": moment.step, "name": moment.name} for moment in moments],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class CurveFrame:
+    """A drawing that waits for its curves: known before the recording is read, so the page never shifts."""
+
+    name: str
+    unit: str
+    channels: tuple[str, ...]
+
+
+def curve_frames(episode: Episode) -> list[CurveFrame]:
+    """The vectors that this kind of robot records, then its action; none for a robot nobody knows any more."""
+    try:
+        spec = embodiment(episode.task.embodiment).spec
+    except LearningError:
+        return []
+    vectors = [(n, f.unit, f.names) for n, f in spec.observation.items() if len(f.shape) == 1]
+    vectors.append(("action", spec.action.unit, spec.action.names))
+    return [CurveFrame(*vector) for vector in vectors]
+
+
+def _curves(episode: Episode, recorded: Recorded) -> list[dict[str, Any]]:
+    """Vectors over time as named channels: every vector of the observation, then the action."""
+    spec = _embodiment(episode).spec
+    features: list[tuple[str, NDArray[Any], Any]] = [
+        (name, values, spec.observation.get(name))
+        for name, values in recorded.observation.items()
+        if values.ndim == 2
+    ]
+    features.append(("action", recorded.action, spec.action))
+    return [
+        {
+            "name": name,
+            "unit": feature.unit if feature else "",
+            "channels": _names(feature, values.shape[1]),
+            "values": [_plain(column) for column in values.T],
+        }
+        for name, values, feature in features
+    ]
+
+
+def _names(feature: Any, count: int) -> list[str]:
+    names = list(feature.names) if feature else []
+    return names if len(names) == count else [str(i) for i in range(count)]
+
+
+def _plain(values: NDArray[Any] | None) -> list[float | None] | None:
+    if values is None:
+        return None
+    return [float(f"{x:.5g}") if np.isfinite(x) else None for x in values.tolist()]
+
+
+def _embodiment(episode: Episode) -> Embodiment:
+    try:
+        return embodiment(episode.task.embodiment)
+    except LearningError as error:
+        raise MissingError(f"Episode {episode.pk} cannot be shown: {error}") from error
+
+
+@dataclass(frozen=True)
+class ReplayVideo:
+    """The video of an episode: a pure function of the row, so its tag is known before it is drawn."""
+
+    episode: Episode
+
+    @cached_property
+    def tag(self) -> str:
+        """Names exactly these pictures, whoever draws them and when."""
+        e = self.episode
+        facts = (e.task.embodiment, e.task.control_hz, e.blob_key, e.first_row, e.rows)
+        return hashlib.sha256(repr((*facts, VIDEO_SIZE, DRAWING)).encode()).hexdigest()[:20]
+
+    def content(self) -> bytes:
+        """The mp4, drawn now or kept from a short while ago: players ask for it piece by piece.
+
+        Raises:
+            MissingError: the recording cannot be read or nothing can draw it.
+        """
+        key = f"replay:{self.tag}"
+        try:
+            kept: bytes | None = cache.get(key)
+        except RedisError as error:
+            log.warning("Replays are drawn anew, for Redis did not answer: %s", error)
+            return self._draw()
+        if kept is None:
+            kept = self._draw()
+            _keep(key, kept)
+        return kept
+
+    def _draw(self) -> bytes:
+        frames = self.episode.rows
+        if frames > MAX_FRAMES:
+            raise MissingError(
+                f"Episode {self.episode.pk} has {frames} frames; films are drawn up to {MAX_FRAMES}."
+            )
+        recorded = episode_arrays(self.episode).recorded
+        drawer = _embodiment(self.episode)
+        pictures = np.empty((frames, VIDEO_SIZE, VIDEO_SIZE, 3), np.uint8)
+        for i in range(frames):
+            row = {name: values[i] for name, values in recorded.observation.items()}
+            pictures[i] = drawer.render(row, size=VIDEO_SIZE)
+        rate = Fraction(self.episode.task.control_hz).limit_denominator(1000)
+        return encode_video(pictures, rate)
+
+
+def _keep(key: str, content: bytes) -> None:
+    try:
+        cache.set(key, content, timeout=CACHED_SECONDS)
+    except RedisError as error:
+        log.warning("A replay was not kept, for Redis did not answer: %s", error)

@@ -1,0 +1,114 @@
+"""Verbs on datasets: receive an upload; validate it and turn its good episodes into rows."""
+
+import hashlib
+import tempfile
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+from typing import IO, BinaryIO
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from practice import events, storage
+from practice.errors import ConflictError, InvalidError
+from practice.models import Dataset, Task, User
+from practice.roles import Role, require
+from practice.services import audit, enqueue
+
+CHUNK = 1 << 20
+LEASE = timedelta(seconds=60)
+"""How long a silent import keeps its dataset; progress renews it."""
+
+
+def receive_upload(
+    task: Task, upload: BinaryIO | Iterable[bytes], *, by: User, filename: str, name: str = ""
+) -> Dataset:
+    """Keep an uploaded .zip unchanged, by its content, and queue its validation.
+
+    Raises:
+        InvalidError: no .zip, empty, too large, or the task has this very file already.
+    """
+    require(by, Role.OPERATOR)
+    if task.archived_at is not None:
+        raise ConflictError(f"The task {task.name} is archived; restore it first.")
+    if not filename.lower().endswith(".zip"):
+        raise InvalidError(
+            f"{filename!r} is no .zip; upload a LeRobotDataset v3.0 folder packed as one .zip.",
+            fields={"file": "not a .zip"},
+        )
+    with tempfile.NamedTemporaryFile(dir=_temporary_folder()) as kept:
+        size, sha256 = _keep(upload, kept, filename)
+        known = task.datasets.filter(sha256=sha256).exclude(state=Dataset.State.FAILED).first()
+        if known is not None:
+            raise InvalidError(
+                f"This very file is already dataset {known.pk} ({known.name}) of {task}.",
+                fields={"file": "already uploaded"},
+            )
+        key = storage.upload_key(sha256)
+        if not storage.blobs().exists(key):
+            storage.blobs().put(key, Path(kept.name))
+    return _create(task, by=by, name=name.strip() or filename, key=key, size=size, sha256=sha256)
+
+
+def _temporary_folder() -> Path:
+    folder = Path(settings.FILE_UPLOAD_TEMP_DIR)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _keep(upload: BinaryIO | Iterable[bytes], out: IO[bytes], filename: str) -> tuple[int, str]:
+    """Copy the upload to `out`, counting and hashing; gives its size in bytes and its sha256."""
+    digest, size = hashlib.sha256(), 0
+    for chunk in _chunks(upload):
+        size += len(chunk)
+        if size > settings.EFM_UPLOAD_LIMIT:
+            limit = settings.EFM_UPLOAD_LIMIT >> 20
+            raise InvalidError(
+                f"{filename!r} is larger than the {limit} MB that EFM_UPLOAD_MB allows.",
+                fields={"file": "too large"},
+            )
+        digest.update(chunk)
+        out.write(chunk)
+    if not size:
+        raise InvalidError(f"{filename!r} is empty.", fields={"file": "empty"})
+    out.flush()
+    return size, digest.hexdigest()
+
+
+def _chunks(upload: BinaryIO | Iterable[bytes]) -> Iterable[bytes]:
+    if hasattr(upload, "chunks"):  # Django's UploadedFile
+        return upload.chunks(CHUNK)  # type: ignore[no-any-return]
+    if hasattr(upload, "read"):
+        return iter(lambda: upload.read(CHUNK), b"")
+    return upload
+
+
+@transaction.atomic
+def _create(task: Task, *, by: User, name: str, key: str, size: int, sha256: str) -> Dataset:
+    dataset = Dataset.objects.create(
+        task=task,
+        name=name[:160],
+        upload_key=key,
+        size_bytes=size,
+        sha256=sha256,
+        created_by=by,
+        lease_expires_at=timezone.now() + LEASE,
+    )
+    audit.record(by, "dataset.uploaded", dataset, size_bytes=size, sha256=sha256)
+    enqueue.enqueue_on_commit(enqueue.VALIDATE_DATASET, dataset.pk, queue="cpu")
+    announce(dataset)
+    return dataset
+
+
+def announce(dataset: Dataset) -> None:
+    """Tell the pages that `dataset` changed."""
+    events.publish_on_commit(
+        events.DatasetChanged(
+            dataset=dataset.pk,
+            task=dataset.task_id,
+            state=dataset.state,
+            progress=dataset.progress,
+        )
+    )

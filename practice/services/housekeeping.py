@@ -1,0 +1,32 @@
+"""Remove what nothing refers to any more. Uploads, episodes and checkpoints are never removed here."""
+
+import re
+from datetime import timedelta
+
+from django.utils import timezone
+
+from practice.models import Run, SignInLink, Worker
+from practice.storage import blobs
+
+_RESUME = re.compile(r"runs/(\d+)/resume-")
+
+
+def prune() -> int:
+    """Delete spent sign-in links, long-gone workers, and resume points no run points at; gives how many."""
+    now = timezone.now()
+    links, _ = SignInLink.objects.filter(expires_at__lt=now - timedelta(days=1)).delete()
+    workers, _ = Worker.objects.filter(seen_at__lt=now - timedelta(days=1)).delete()
+    return links + workers + _prune_resume_points()
+
+
+def _prune_resume_points() -> int:
+    needed = set(Run.objects.exclude(resume_key="").values_list("resume_key", flat=True))
+    busy = set(Run.objects.filter(state=Run.State.RUNNING).values_list("pk", flat=True))
+    removed = 0
+    for key in list(blobs().list("runs/")):
+        match = _RESUME.match(key)
+        # A running process may have written a resume point that its row does not name yet.
+        if match and key not in needed and int(match.group(1)) not in busy:
+            blobs().delete(key)
+            removed += 1
+    return removed

@@ -1,0 +1,183 @@
+"""Validate a received upload and turn its good episodes into rows, all or nothing."""
+
+import logging
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from practice import storage
+from practice.embodiments.registry import embodiment
+from practice.episodes.errors import EpisodesError
+from practice.episodes.intake import take_in
+from practice.episodes.lerobot_read import read_episodes
+from practice.episodes.lerobot_validate import Expectations
+from practice.episodes.recorder import write_shard
+from practice.episodes.report import DatasetReport, whole_dataset
+from practice.errors import LeaseLostError
+from practice.models import Dataset, Episode, Task
+from practice.rows import episode_row
+from practice.services.datasets import LEASE, announce
+
+log = logging.getLogger(__name__)
+
+SHARD_EPISODES = 2000
+TELL_SECONDS = 0.5
+"""Least time between two reports of progress, which also renew the lease."""
+
+
+def import_dataset(dataset_id: int) -> None:
+    """Validate the upload of a queued dataset; afterwards it is ready or failed, with its report.
+
+    A dataset that another worker holds is left alone. Whatever a killed attempt left behind is written over.
+    """
+    owner = uuid.uuid4().hex
+    dataset = _claim(dataset_id, owner)
+    if dataset is None:
+        return
+    try:
+        _import(dataset, owner)
+    except LeaseLostError as error:
+        log.warning("%s", error)
+
+
+def _claim(dataset_id: int, owner: str) -> Dataset | None:
+    now = timezone.now()
+    waiting = Q(state=Dataset.State.QUEUED) | Q(
+        state=Dataset.State.VALIDATING, lease_expires_at__lt=now
+    )
+    claimed = Dataset.objects.filter(waiting, pk=dataset_id).update(
+        state=Dataset.State.VALIDATING,
+        lease_owner=owner,
+        lease_expires_at=now + LEASE,
+        progress=0.0,
+        error="",
+    )
+    if not claimed:
+        return None
+    dataset = Dataset.objects.select_related("task").get(pk=dataset_id)
+    announce(dataset)
+    return dataset
+
+
+def _import(dataset: Dataset, owner: str) -> None:
+    told = _teller(dataset, owner)
+    with tempfile.TemporaryDirectory(dir=_work_folder()) as temporary:
+        folder = Path(temporary) / "dataset"
+        report = take_in(
+            storage.blobs().path(dataset.upload_key),
+            folder,
+            expect=expectations(dataset.task),
+            progress=lambda share: told(0.7 * share),
+        )
+        rows: list[Episode] = []
+        if report.ok:
+            try:
+                rows = _write_shards(dataset, folder, report, told)
+            except EpisodesError as error:
+                report = whole_dataset(error.file, error.reason, before=report.findings)
+        _conclude(dataset, owner, report, rows)
+
+
+def expectations(task: Task) -> Expectations:
+    """What a dataset must hold to fit the task's embodiment."""
+    spec = embodiment(task.embodiment).spec
+    shapes = {name: feature.shape for name, feature in spec.observation.items()}
+    return Expectations(features={**shapes, "action": spec.action.shape}, fps=task.control_hz)
+
+
+def _write_shards(
+    dataset: Dataset, folder: Path, report: DatasetReport, told: Callable[[float], None]
+) -> list[Episode]:
+    rows: list[Episode] = []
+    total = max(1, report.totals.kept_frames)
+    recorded = read_episodes(
+        folder, report, progress=lambda done, _: told(0.7 + 0.25 * min(1.0, done / total))
+    )
+    for number, group in enumerate(_groups(recorded, SHARD_EPISODES)):
+        shard = folder.parent / f"shard-{number}.parquet"
+        key = storage.dataset_shard_key(dataset.pk, number)
+        places = write_shard(shard, group)
+        storage.blobs().put(key, shard)
+        shard.unlink()
+        rows += [
+            episode_row(
+                episode,
+                place,
+                blob_key=key,
+                threshold=dataset.task.threshold,
+                task=dataset.task,
+                dataset=dataset,
+                kind=Episode.Kind.DEMONSTRATION,
+            )
+            for episode, place in zip(group, places, strict=True)
+        ]
+    return rows
+
+
+def _groups(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
+    while group := list(islice(items, size)):
+        yield group
+
+
+@transaction.atomic
+def _conclude(dataset: Dataset, owner: str, report: DatasetReport, rows: list[Episode]) -> None:
+    held = (
+        Dataset.objects.select_for_update()
+        .filter(pk=dataset.pk, lease_owner=owner, state=Dataset.State.VALIDATING)
+        .first()
+    )
+    if held is None:
+        raise LeaseLostError(f"Dataset {dataset.pk} is no longer held by this worker.")
+    Episode.objects.bulk_create(rows, batch_size=2000)
+    held.report = _for_the_row(report)
+    held.episodes_kept = len(rows)
+    held.episodes_refused = len(report.episodes) - len(report.kept())
+    held.frames = report.totals.kept_frames if rows else 0
+    held.lease_owner, held.lease_expires_at, held.progress = "", None, 1.0
+    if rows:
+        held.state, held.ready_at = Dataset.State.READY, timezone.now()
+    else:
+        held.state = Dataset.State.FAILED
+        held.error = str(report.error or "No episode is fit to be kept; the report says why.")
+    held.save()
+    announce(held)
+
+
+def _for_the_row(report: DatasetReport) -> dict[str, Any]:
+    """The report without the episodes that were kept, for those are rows themselves."""
+    data = report.to_json()
+    data["episodes"] = [episode for episode in data["episodes"] if not episode["kept"]]
+    return data
+
+
+def _teller(dataset: Dataset, owner: str) -> Callable[[float], None]:
+    """A callback that stores progress now and then, and renews the lease with it."""
+    last = 0.0
+
+    def tell(share: float) -> None:
+        nonlocal last
+        if time.monotonic() - last < TELL_SECONDS:
+            return
+        last = time.monotonic()
+        held = Dataset.objects.filter(pk=dataset.pk, lease_owner=owner)
+        if not held.update(progress=share, lease_expires_at=timezone.now() + LEASE):
+            raise LeaseLostError(f"Dataset {dataset.pk} is no longer held by this worker.")
+        dataset.progress = share
+        announce(dataset)
+
+    return tell
+
+
+def _work_folder() -> Path:
+    folder = Path(settings.EFM_VAR) / "tmp"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -1,0 +1,40 @@
+"""Where blobs lie: uploads, episode shards, checkpoints and resume points, on disk or behind the same small protocol."""
+
+from pathlib import Path
+
+from django.conf import settings
+
+from models_store.store import BlobStore, DiskBlobStore
+
+
+def blobs() -> BlobStore:
+    """The blob store that the settings name."""
+    return DiskBlobStore(Path(settings.EFM_BLOBS))
+
+
+def upload_key(sha256: str) -> str:
+    """Key of an uploaded original, by its content."""
+    return f"uploads/{sha256[:2]}/{sha256}.zip"
+
+
+def dataset_shard_key(dataset_id: int, number: int) -> str:
+    """Key of one shard of a dataset's kept episodes."""
+    return f"datasets/{dataset_id}/episodes-{number:04d}.parquet"
+
+
+def run_shard_key(run_id: int, attempt: int, commit: int) -> str:
+    """Key of the episodes of one commit of a run.
+
+    The attempt is part of it so that a process that lost its lease can never write over its successor's shard.
+    """
+    return f"runs/{run_id}/episodes-{commit:06d}-{attempt}.parquet"
+
+
+def resume_key(run_id: int, attempt: int, commit: int) -> str:
+    """Key of the resume point of one commit of a run."""
+    return f"runs/{run_id}/resume-{commit:06d}-{attempt}.state"
+
+
+def checkpoint_key(digest: str) -> str:
+    """Key of a checkpoint folder, by its digest."""
+    return f"checkpoints/{digest[:2]}/{digest}"

@@ -1,0 +1,100 @@
+"""Pages of datasets: the list, the upload, one dataset with its report."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.paginator import Paginator
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods
+
+from practice.errors import PracticeError
+from practice.models import Dataset, Task
+from practice.selectors import datasets as selector
+from practice.selectors.tasks import find_task, spec_of
+from practice.services.datasets import receive_upload
+from practice.web import errors, formats
+from practice.web.access import PageRequest, operator_page, viewer_page
+from practice.web.forms_dataset import DatasetForm
+from practice.web.parts import render_page
+
+PAGE_SIZE = 50
+
+
+@require_GET
+@viewer_page
+def dataset_list(request: PageRequest) -> HttpResponse:
+    """All datasets, by task and state."""
+    chosen = {name: request.GET.get(name, "") for name in ("task", "state")}
+    rows = selector.dataset_rows(request.user, **chosen)
+    context: dict[str, Any] = {
+        "page": Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page")),
+        "chosen": chosen,
+        "tasks": Task.objects.visible_to(request.user).current(),
+        "states": Dataset.State.choices,
+    }
+    return render_page(request, "datasets/list.html", "datasets/_rows.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@operator_page
+def dataset_new(request: PageRequest, slug: str) -> HttpResponse:
+    """Upload demonstrations for a task; a script gets JSON, a plain form a page."""
+    task = find_task(request.user, slug)
+    form = DatasetForm(request.POST or None, request.FILES or None)
+    if request.method == "POST":
+        form = DatasetForm(request.POST, request.FILES)
+        if form.is_valid():
+            try:
+                dataset = _receive(form, task, request)
+            except PracticeError as error:
+                errors.add_to_form(form, error)
+            else:
+                return _received(request, dataset)
+        if _wants_json(request):
+            said = " ".join(str(text) for texts in form.errors.values() for text in texts)
+            return JsonResponse({"error": said}, status=422)
+    limit = formats.size(settings.EFM_UPLOAD_LIMIT)
+    context = {
+        "form": form,
+        "task": task,
+        "spec": spec_of(task),
+        "limit_text": f"LeRobotDataset v3.0 as .zip, up to {limit}",
+    }
+    return render(request, "datasets/new.html", context)
+
+
+def _receive(form: DatasetForm, task: Task, request: PageRequest) -> Dataset:
+    upload = form.cleaned_data["file"]
+    return receive_upload(
+        task, upload, by=request.user, filename=upload.name, name=form.cleaned_data["name"]
+    )
+
+
+def _received(request: PageRequest, dataset: Dataset) -> HttpResponse:
+    if _wants_json(request):
+        return JsonResponse({"url": reverse("web:dataset", args=[dataset.pk])}, status=201)
+    return redirect("web:dataset", dataset.pk)
+
+
+def _wants_json(request: PageRequest) -> bool:
+    return request.headers.get("Accept", "").startswith("application/json")
+
+
+@require_GET
+@viewer_page
+def dataset_detail(request: PageRequest, pk: int) -> HttpResponse:
+    """One dataset; `?report=json` downloads its report."""
+    dataset = selector.find_dataset(request.user, pk)
+    if request.GET.get("report") == "json":
+        name = f"dataset-{dataset.pk}-report.json"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return JsonResponse(dataset.report, headers=headers, json_dumps_params={"indent": 2})
+    context = {
+        "dataset": dataset,
+        "view": selector.report_of(dataset),
+        "runs": selector.runs_on(dataset),
+        "waits": selector.why_waiting(dataset),
+    }
+    return render_page(request, "datasets/detail.html", "datasets/_panels.html", context)

@@ -1,0 +1,83 @@
+"""How many queries each endpoint makes: fixed numbers, however many rows there are.
+
+Three of each belong to the session: the session itself, the person, the role.
+"""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from practice.models import Run, User
+from practice.services.people import issue_token
+from tests.api.conftest import Api
+from tests.api.test_run_records import episode_row
+from tests.factories import (
+    make_checkpoint,
+    make_dataset,
+    make_evaluation,
+    make_log,
+    make_points,
+    make_run,
+    make_worker,
+)
+
+COUNTS = {
+    "me/": 3,
+    "embodiments/": 3,
+    "presets/": 3,
+    "workers/": 5,
+    "tasks/": 5,
+    "tasks/{task}/": 4,
+    "datasets/": 5,
+    "datasets/{dataset}/": 4,
+    "runs/": 8,
+    "runs/{run}/": 7,
+    "runs/{run}/points/": 5,
+    "runs/{run}/log/": 5,
+    "runs/{run}/episodes/": 6,
+    "runs/{run}/checkpoints/": 7,
+    "episodes/": 5,
+    "episodes/{episode}/": 5,
+    "checkpoints/": 6,
+    "checkpoints/{checkpoint}/": 6,
+    "evaluations/": 5,
+    "tokens/": 5,
+}
+
+
+@pytest.fixture
+def names(vera: User) -> dict[str, object]:
+    """Several rows of everything; gives the ids that paths name."""
+    for _ in range(3):
+        dataset = make_dataset()
+        run = make_run(dataset.task, datasets=(dataset,), kind=Run.Kind.SFT)
+        make_points(run, 3)
+        make_log(run, "one", "two")
+        checkpoint = make_checkpoint(run)
+        checkpoint.parents.add(make_checkpoint(run, kind="reward"))
+        make_evaluation(checkpoint)
+        make_worker()
+        episodes = [episode_row(run, number) for number in range(3)]
+        issue_token(vera, by=vera, name="script")
+    return {
+        "task": run.task.slug,
+        "dataset": dataset.pk,
+        "run": run.pk,
+        "episode": episodes[0].pk,
+        "checkpoint": checkpoint.pk,
+    }
+
+
+@pytest.mark.parametrize("path", COUNTS)
+def test_queries_are_counted(viewer: Api, names: dict[str, object], path: str) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        answer = viewer.get(path.format(**names))
+    assert answer.status == 200
+    listed = "\n".join(query["sql"][:160] for query in queries)
+    assert len(queries) == COUNTS[path], listed
+
+
+def test_people_are_listed_without_a_query_each(admin: Api, viewer: Api, operator: Api) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        assert admin.get("people/").body["count"] == 3
+    assert len(queries) == 5, "\n".join(query["sql"][:160] for query in queries)

@@ -1,0 +1,187 @@
+"""What a run's child makes durable: commits, wishes, resume points, approved episodes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+
+from models_store.checkpoint import EFMCheckpoint
+from practice import storage
+from practice.bridge import session as bridge
+from practice.bridge.assembly import demonstrations, load_checkpoint
+from practice.bridge.session import Session, patiently
+from practice.embodiments.registry import embodiment
+from practice.errors import LeaseLostError
+from practice.fleet.demonstrations import make_demonstrations
+from practice.learning.config import SFTConfig
+from practice.learning.data import Demonstrations
+from practice.learning.work import Report, Work, make_sft
+from practice.models import Episode, Run, User, Verdict
+from practice.services.runs import pause_run
+from tests.factories import make_dataset, make_episodes, make_run, make_running
+
+pytestmark = pytest.mark.django_db
+
+
+class Ears:
+    """Wishes nothing until told."""
+
+    wish = ""
+
+
+class Counter:
+    """Work that counts to `total`; each step is one curve point."""
+
+    kind = "practice"
+
+    def __init__(self, total: int, on_step: Callable[[int], None] = lambda _: None) -> None:
+        self.total, self.on_step, self.count = total, on_step, 0
+
+    @property
+    def finished(self) -> bool:
+        return self.count >= self.total
+
+    def step(self) -> Report:
+        self.count += 1
+        self.on_step(self.count)
+        return Report(
+            iteration=self.count,
+            total=self.total,
+            env_steps=10 * self.count,
+            episodes_total=0,
+            values={"count": float(self.count)},
+        )
+
+    def state(self) -> Any:
+        return {"count": self.count}
+
+    def load_state(self, tree: Any) -> None:
+        self.count = tree["count"]
+
+    def checkpoints(self) -> dict[str, EFMCheckpoint]:
+        return {}
+
+    def result(self) -> dict[str, Any]:
+        return {"count": self.count}
+
+
+@pytest.fixture(autouse=True)
+def _commit_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bridge, "COMMIT_SECONDS", 0.0)
+
+
+def _open(run: Run, work: Work, ears: Ears | None = None) -> Session:
+    run = Run.objects.select_related("task", "policy", "reward").get(pk=run.pk)
+    return Session(run, run.lease_owner, work, ears or Ears())
+
+
+def test_a_run_ends_with_every_point_once(otto: User) -> None:
+    run = make_running(make_run())
+    _open(run, Counter(5)).execute()
+    run.refresh_from_db()
+    assert (run.state, run.progress, run.result) == ("succeeded", 1.0, {"count": 5})
+    assert list(run.points.values_list("iteration", flat=True)) == [1, 2, 3, 4, 5]
+    assert (run.iteration, run.env_steps) == (5, 50)
+
+
+def test_a_pause_commits_and_the_next_process_goes_on(otto: User) -> None:
+    run = make_running(make_run())
+    ears = Ears()
+
+    def ask(count: int) -> None:
+        if count == 3:
+            pause_run(run, by=otto)
+            ears.wish = Run.Wish.PAUSE
+
+    _open(run, Counter(6, ask), ears).execute()
+    run.refresh_from_db()
+    assert (run.state, run.iteration) == ("paused", 3)
+
+    Run.objects.filter(pk=run.pk).update(state="running", lease_owner="next")
+    run.refresh_from_db()
+    lived: list[int] = []
+    _open(run, Counter(6, lived.append)).execute()
+    assert lived == [4, 5, 6]
+    assert list(run.points.values_list("iteration", flat=True)) == [1, 2, 3, 4, 5, 6]
+
+
+def test_who_lost_the_lease_writes_nothing_more(otto: User) -> None:
+    run = make_running(make_run())
+
+    def lose(count: int) -> None:
+        if count == 3:
+            Run.objects.filter(pk=run.pk).update(lease_owner="another")
+
+    with pytest.raises(LeaseLostError):
+        _open(run, Counter(5, lose)).execute()
+    assert list(run.points.values_list("iteration", flat=True)) == [1, 2]
+
+
+def test_only_the_newest_resume_point_is_kept(otto: User) -> None:
+    run = make_running(make_run())
+    ears = Ears()
+
+    def leave(count: int) -> None:
+        ears.wish = "leave" if count == 4 else ""
+
+    _open(run, Counter(9, leave), ears).execute()
+    run.refresh_from_db()
+    assert run.state == Run.State.RUNNING, "the worker hands it back, not the child"
+    kept = [key for key in storage.blobs().list(f"runs/{run.pk}/") if "resume" in key]
+    assert kept == [run.resume_key]
+
+
+def test_stage_one_leaves_checkpoints_that_load_with_their_digest(otto: User) -> None:
+    robot = embodiment("point-mass")
+    data = Demonstrations.from_episodes(make_demonstrations(robot, 20))
+    run = make_running(make_run(kind="sft"))
+    _open(run, make_sft(SFTConfig(steps=4, batch_size=32, validate_every=2), data, robot)).execute()
+    rows = {row.kind: row for row in run.checkpoints.all()}
+    assert set(rows) == {"policy", "reward"}
+    assert load_checkpoint(rows["policy"]).digest == rows["policy"].digest
+
+
+def test_stage_one_learns_from_what_people_let_it(otto: User) -> None:
+    dataset = make_dataset()
+    make_episodes(dataset=dataset, count=4)
+    ids = list(dataset.episodes.order_by("id").values_list("id", flat=True))
+    Episode.objects.filter(pk=ids[0]).update(approved=False)
+    Episode.objects.filter(pk=ids[1]).update(verdict=Verdict.FAILURE)
+    Episode.objects.filter(pk__in=ids[2:]).update(true_success=True)
+    run = make_run(task=dataset.task, kind="sft")
+    run.datasets.add(dataset)
+    assert demonstrations(run).num_episodes == 2
+
+    practised = make_run(task=dataset.task, kind="practice")
+    make_episodes(practised, 3)
+    practised.episodes.update(approved=True, true_success=True, verdict=Verdict.SUCCESS)
+    assert demonstrations(run).num_episodes == 2
+    Run.objects.filter(pk=run.pk).update(with_approved=True)
+    assert demonstrations(Run.objects.get(pk=run.pk)).num_episodes == 5
+
+
+def test_a_database_that_is_away_for_a_moment_costs_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bridge, "close_old_connections", lambda: None)
+    answers = iter([OperationalError("gone"), OperationalError("gone"), "done"])
+
+    def action() -> str:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return str(answer)
+
+    assert patiently(action) == "done"
+
+
+def test_a_database_that_stays_away_ends_the_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bridge, "close_old_connections", lambda: None)
+    monkeypatch.setattr(bridge, "DATABASE_PATIENCE_SECONDS", 0.05)
+
+    def action() -> str:
+        raise OperationalError("gone")
+
+    with pytest.raises(OperationalError):
+        patiently(action)

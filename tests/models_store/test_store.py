@@ -1,0 +1,58 @@
+"""Blobs on disk: whole or absent, and no key leaves the folder."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from models_store.errors import LearningError
+from models_store.store import DiskBlobStore
+
+
+def test_put_open_list_delete(tmp_path: Path) -> None:
+    store = DiskBlobStore(tmp_path / "blobs")
+    assert list(store.list()) == []
+    (tmp_path / "source").write_bytes(b"from a path")
+    store.put("runs/7/a.bin", io.BytesIO(b"one"))
+    store.put("runs/7/a.bin", io.BytesIO(b"two"))
+    store.put("runs/8/b.bin", tmp_path / "source")
+    with store.open("runs/7/a.bin") as file:
+        assert file.read() == b"two"
+    assert store.path("runs/8/b.bin").read_bytes() == b"from a path"
+    assert list(store.list()) == ["runs/7/a.bin", "runs/8/b.bin"]
+    assert list(store.list("runs/8/")) == ["runs/8/b.bin"]
+    store.delete("runs/7/a.bin")
+    store.delete("runs/7/a.bin")
+    assert not store.exists("runs/7/a.bin")
+    assert not (tmp_path / "blobs/runs/7").exists(), "empty folders go as well"
+    with pytest.raises(LearningError, match=r"runs/7/a\.bin"):
+        store.open("runs/7/a.bin")
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["../x", "a/../x", "/etc/passwd", "a//b", "", "a/", ".hidden", "a\\b", "a b", "a\0b", "ä"],
+)
+def test_keys_that_could_leave_the_folder_are_refused(key: str, tmp_path: Path) -> None:
+    store = DiskBlobStore(tmp_path)
+    for verb in (store.open, store.exists, store.delete, store.path):
+        with pytest.raises(LearningError, match="no valid storage key"):
+            verb(key)
+    with pytest.raises(LearningError):
+        store.put(key, io.BytesIO(b""))
+
+
+def test_a_source_that_breaks_leaves_the_older_blob(tmp_path: Path) -> None:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError("cable pulled")
+
+    store = DiskBlobStore(tmp_path)
+    store.put("a", io.BytesIO(b"old"))
+    with pytest.raises(OSError, match="cable"):
+        store.put("a", Broken())
+    assert list(store.list()) == ["a"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert store.path("a").read_bytes() == b"old"

@@ -1,0 +1,143 @@
+"""An upload becomes rows, all or nothing, whatever is in it and whoever dies meanwhile."""
+
+import io
+import zipfile
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+from practice import storage
+from practice.embodiments.registry import embodiment
+from practice.episodes.recorder import read_episode
+from practice.fleet.dataset import write_demonstrations
+from practice.models import Dataset, Episode, Task, User
+from practice.services.datasets import receive_upload
+from practice.services.importing import import_dataset
+from tests.factories import make_task
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module")
+def demonstrations(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Twenty PointMass demonstrations as a .zip."""
+    path = tmp_path_factory.mktemp("demos") / "demos.zip"
+    write_demonstrations(embodiment("point-mass"), path, 20)
+    return path.read_bytes()
+
+
+def _received(content: bytes, by: User, task: Task | None = None) -> Dataset:
+    return receive_upload(task or make_task(), io.BytesIO(content), by=by, filename="demos.zip")
+
+
+def _without(content: bytes, name: str, *, instead: bytes | None = None) -> bytes:
+    """The same .zip with one file left out, or with other bytes in its place."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(out, "w") as new:
+        for member in old.infolist():
+            if name not in member.filename:
+                new.writestr(member.filename, old.read(member))
+            elif instead is not None:
+                new.writestr(member.filename, instead)
+    return out.getvalue()
+
+
+def test_good_episodes_become_rows_that_can_be_read(demonstrations: bytes, otto: User) -> None:
+    dataset = _received(demonstrations, otto)
+    import_dataset(dataset.pk)
+    dataset.refresh_from_db()
+    assert (dataset.state, dataset.episodes_kept, dataset.progress) == ("ready", 20, 1.0)
+    rows = list(dataset.episodes.order_by("id"))
+    assert {row.kind for row in rows} == {Episode.Kind.DEMONSTRATION}
+    assert dataset.frames == sum(row.length for row in rows)
+    for row in rows[:3]:
+        episode = read_episode(storage.blobs().path(row.blob_key), row.first_row, row.rows)
+        assert (episode.uid, episode.length) == (row.uid, row.length)
+        assert episode.observation["observation.state"].shape == (row.length + 1, 6)
+
+
+def test_the_original_is_kept_unchanged(demonstrations: bytes, otto: User) -> None:
+    dataset = _received(demonstrations, otto)
+    import_dataset(dataset.pk)
+    assert storage.blobs().path(dataset.upload_key).read_bytes() == demonstrations
+
+
+@pytest.mark.parametrize(
+    ("broken", "named"),
+    [
+        ("meta/tasks.parquet", "meta/tasks.parquet"),
+        ("meta/info.json", "meta/info.json"),
+        ("data/", "data/chunk-000/file-000.parquet"),
+    ],
+)
+def test_a_missing_file_is_named_and_nothing_is_kept(
+    demonstrations: bytes, otto: User, broken: str, named: str
+) -> None:
+    dataset = _received(_without(demonstrations, broken), otto)
+    import_dataset(dataset.pk)
+    dataset.refresh_from_db()
+    assert dataset.state == Dataset.State.FAILED
+    assert named in dataset.error
+    assert not Episode.objects.exists()
+    assert not list(storage.blobs().list("datasets/"))
+
+
+def test_a_truncated_parquet_is_named(demonstrations: bytes, otto: User) -> None:
+    dataset = _received(_without(demonstrations, "data/", instead=b"PAR1 cut short"), otto)
+    import_dataset(dataset.pk)
+    dataset.refresh_from_db()
+    assert dataset.state == Dataset.State.FAILED
+    assert "data/chunk-000/file-000.parquet" in dataset.error
+
+
+def test_a_pickle_is_reported_and_never_opened(
+    demonstrations: bytes, otto: User, tmp_path: Path
+) -> None:
+    # Whoever loads these bytes as a pickle runs `touch opened`.
+    trap = f"cposix\nsystem\n(S'touch {tmp_path / 'opened'}'\ntR.".encode()
+    archive = io.BytesIO(demonstrations)
+    with zipfile.ZipFile(archive, "a") as zipped:
+        zipped.writestr("meta/extra.pkl", trap)
+    dataset = _received(archive.getvalue(), otto)
+    import_dataset(dataset.pk)
+    dataset.refresh_from_db()
+    assert dataset.state == Dataset.State.READY
+    assert any("extra.pkl" in finding["file"] for finding in dataset.report["findings"])
+    assert not (tmp_path / "opened").exists()
+
+
+def test_another_rate_than_the_task_has_is_refused(demonstrations: bytes, otto: User) -> None:
+    dataset = _received(demonstrations, otto, make_task(control_hz=25.0))
+    import_dataset(dataset.pk)
+    dataset.refresh_from_db()
+    assert dataset.state == Dataset.State.FAILED
+    assert "25" in dataset.error
+
+
+def test_a_dataset_that_another_worker_holds_is_left_alone(
+    demonstrations: bytes, otto: User
+) -> None:
+    dataset = _received(demonstrations, otto)
+    Dataset.objects.filter(pk=dataset.pk).update(
+        state=Dataset.State.VALIDATING,
+        lease_owner="somebody",
+        lease_expires_at=timezone.now() + timedelta(seconds=30),
+    )
+    import_dataset(dataset.pk)
+    assert not Episode.objects.exists()
+
+
+def test_an_import_whose_worker_fell_silent_is_done_again(
+    demonstrations: bytes, otto: User
+) -> None:
+    dataset = _received(demonstrations, otto)
+    Dataset.objects.filter(pk=dataset.pk).update(
+        state=Dataset.State.VALIDATING,
+        lease_owner="somebody",
+        lease_expires_at=timezone.now() - timedelta(seconds=1),
+    )
+    import_dataset(dataset.pk)
+    import_dataset(dataset.pk)  # and its message may come twice
+    assert Episode.objects.count() == 20

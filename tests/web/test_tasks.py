@@ -1,0 +1,173 @@
+"""Pages of tasks."""
+
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from practice.models import Dataset, Run, Task, User
+from practice.selectors.tasks import task_page
+from practice.web.forms_task import TaskForm
+from tests.factories import (
+    make_checkpoint,
+    make_dataset,
+    make_episodes,
+    make_evaluation,
+    make_run,
+    make_running,
+    make_task,
+)
+from tests.web.paging import assert_flat, page_of, text_of
+
+FORM = {"name": "Reach the ring", "embodiment": "point-mass"}
+pytestmark = pytest.mark.django_db
+
+
+def test_an_empty_list_tells_the_next_step(otto: User, vera: User) -> None:
+    assert "Define a task" in text_of(page_of(otto).get("/tasks/"))
+    body = text_of(page_of(vera).get("/tasks/"))
+    assert "Define a task" not in body
+    assert "An operator defines the first one" in body
+
+
+def test_the_list_shows_the_newest_evaluation_with_its_interval(vera: User) -> None:
+    checkpoint = make_checkpoint()
+    make_evaluation(checkpoint, success=0.5)
+    make_evaluation(checkpoint)
+    body = text_of(page_of(vera).get("/tasks/"))
+    assert "92.0" in body
+    assert "[85.0, 95.9]" in body
+    assert "n = 100" in body
+
+
+def test_archived_tasks_stand_apart(vera: User, otto: User) -> None:
+    task = make_task(name="Old one")
+    page = page_of(otto)
+    response = page.post(reverse("web:task_archive", args=[task.slug]))
+    assert response.status_code == 302
+    assert "Old one" not in text_of(page_of(vera).get("/tasks/"))
+    assert "Old one" in text_of(page_of(vera).get("/tasks/?archived=1"))
+    page.post(reverse("web:task_archive", args=[task.slug]), {"archived": "0"})
+    assert "Old one" in text_of(page_of(vera).get("/tasks/"))
+
+
+def test_the_form_starts_with_the_defaults_of_the_robot(otto: User) -> None:
+    body = text_of(page_of(otto).get("/tasks/new/"))
+    assert "go to the ring" in body
+    form = TaskForm()
+    assert form["horizon"].value() == 140
+    assert [field.name for field in form.limit_fields()] == ["limit_max_acceleration"]
+
+
+def test_a_task_is_defined_with_what_is_left_out_filled_in(otto: User) -> None:
+    instructions = "go to the ring\r\n\r\nreach the ring"
+    response = page_of(otto).post("/tasks/new/", {**FORM, "instructions": instructions})
+    task = Task.objects.get()
+    assert response.status_code == 302
+    assert response.url == reverse("web:task", args=[task.slug])  # type: ignore[attr-defined]
+    assert task.slug == "reach-the-ring"
+    assert task.instructions == ["go to the ring", "reach the ring"]
+    assert task.horizon == 140
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"name": ""}, "required"),
+        ({"horizon": "0"}, "greater than or equal to 1"),
+        ({"embodiment": "unicorn"}, "unicorn"),
+        ({"limit_max_acceleration": "7"}, "less than or equal to 0.001"),
+        ({"slug": "taken"}, "taken"),
+    ],
+)
+def test_a_mistake_is_shown_at_its_field_and_nothing_is_lost(
+    change: dict[str, Any], said: str, otto: User
+) -> None:
+    make_task(slug="taken")
+    response = page_of(otto).post("/tasks/new/", {**FORM, "description": "Kept.", **change})
+    body = text_of(response)
+    assert response.status_code == 200
+    assert said in body
+    assert "Kept." in body
+    assert Task.objects.count() == 1
+
+
+def test_editing_changes_the_task_and_says_so(otto: User) -> None:
+    task = make_task()
+    url = reverse("web:task_edit", args=[task.slug])
+    values = {**FORM, "slug": task.slug, "horizon": "90", "threshold": "1.5"}
+    response = page_of(otto).post(url, values, follow=True)
+    task.refresh_from_db()
+    assert (task.horizon, task.threshold) == (90, 1.5)
+    assert "is changed" in text_of(response)
+
+
+def step_of(task: Task) -> tuple[str, str]:
+    """The page and query that the task offers next."""
+    step = task_page(task).next_step
+    return ("", "") if step is None else (step.page, step.query)
+
+
+def test_the_next_step_leads_from_demonstrations_to_a_measured_policy() -> None:
+    task = make_task()
+    assert step_of(task) == ("dataset_new", "")
+    dataset = make_dataset(task, state=Dataset.State.VALIDATING)
+    assert step_of(task) == ("", ""), "the upload is being checked"
+    Dataset.objects.filter(pk=dataset.pk).update(state=Dataset.State.READY)
+    assert step_of(task) == ("run_new", "?kind=sft")
+    sft = make_run(task, kind="sft")
+    assert step_of(task) == ("", ""), "Stage 1 is on its way"
+    Run.objects.filter(pk=sft.pk).update(state=Run.State.SUCCEEDED)
+    policy = make_checkpoint(sft)
+    assert step_of(task) == ("run_new", "?kind=practice")
+    make_run(task, state=Run.State.SUCCEEDED)
+    assert step_of(task) == ("run_new", f"?kind=evaluation&policy={policy.pk}")
+    make_evaluation(policy)
+    assert step_of(task) == ("", "")
+
+
+def test_bests_that_a_run_left_behind_need_no_measuring() -> None:
+    practice = make_run(state=Run.State.SUCCEEDED)
+    make_dataset(practice.task)
+    make_checkpoint(practice)
+    newest = make_checkpoint(practice)
+    assert step_of(practice.task) == ("run_new", f"?kind=evaluation&policy={newest.pk}")
+    make_evaluation(newest)
+    assert step_of(practice.task) == ("", "")
+
+
+def test_the_page_shows_what_was_made_for_the_task(vera: User) -> None:
+    policy = make_checkpoint()
+    make_evaluation(policy)
+    make_dataset(policy.task, name="pd-controller.zip")
+    make_episodes(make_run(policy.task, policy=policy), 2)
+    body = text_of(page_of(vera).get(reverse("web:task", args=[policy.task.slug])))
+    assert "pd-controller.zip" in body
+    assert "92.0" in body
+    assert "0.001" in body
+    assert "half-widths per substep squared" in body
+    assert "Most doubtful first" in body
+
+
+def test_a_viewer_is_offered_nothing_to_do(vera: User) -> None:
+    body = text_of(page_of(vera).get(reverse("web:task", args=[make_task().slug])))
+    assert "/datasets/new/" not in body
+    assert "/runs/new/" not in body
+
+
+def test_the_number_of_queries_does_not_grow(otto: User) -> None:
+    task = make_task()
+
+    def grow() -> None:
+        for _ in range(2):
+            sft = make_run(task, kind="sft", state=Run.State.SUCCEEDED)
+            policy = make_checkpoint(sft)
+            make_evaluation(policy)
+            make_checkpoint(sft, kind="reward")
+            make_dataset(task)
+            make_episodes(make_running(make_run(task, policy=policy)), 2)
+            make_task()
+
+    grow()
+    assert_flat(page_of(otto), reverse("web:task", args=[task.slug]), grow)
+    assert_flat(page_of(otto), "/tasks/", grow)
