@@ -226,8 +226,16 @@ def database(found: Environment) -> dict[str, Any]:
     # With a pool Django asks for CONN_MAX_AGE = 0: the pool is what keeps connections.
     config["CONN_MAX_AGE"] = 0
     options = config.setdefault("OPTIONS", {})
+    options.setdefault("connect_timeout", 5)
     if found.database_pool:
-        options["pool"] = {"min_size": 1, "max_size": found.database_pool, "timeout": 10}
+        # By default a pool waits twice as long after each failure, for minutes: a database that is
+        # back must be found again within seconds.
+        options["pool"] = {
+            "min_size": 1,
+            "max_size": found.database_pool,
+            "timeout": 10,
+            "reconnect_timeout": 4,
+        }
     return config
 
 

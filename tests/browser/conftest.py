@@ -5,10 +5,13 @@ thread, and other modules' async tests could not.
 """
 
 import shutil
+import threading
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
+import psutil
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
@@ -17,6 +20,8 @@ from tests.browser.people import WAIT_MS, Door
 from tests.browser.rows import Rows, furnish
 from tests.stack import Stack
 
+CLOSES_WITHIN = 30.0
+"""Seconds"""
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 ABSENT = (
     "NOT RUN: the browser tests need a Chromium, and none of "
@@ -42,7 +47,27 @@ def browser(chromium_path: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path, args=list(FLAGS))
         yield browser
-        browser.close()
+        with _killed_when_stuck():
+            browser.close()
+
+
+@contextmanager
+def _killed_when_stuck() -> Iterator[None]:
+    """Kill Chromium when the block, which closes it, takes too long: Playwright itself waits for ever."""
+
+    def kill() -> None:
+        warnings.warn("Chromium did not close and was killed.", stacklevel=1)
+        for process in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                if "chrom" in process.name():
+                    process.kill()
+
+    timer = threading.Timer(CLOSES_WITHIN, kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +81,8 @@ def module_door(browser: Browser, stack: Stack, known_people: dict[str, Any]) ->
     """A way in whose windows stay open for the module."""
     door = Door(stack, browser, known_people)
     yield door
-    door.close()
+    with _killed_when_stuck():
+        door.close()
 
 
 @pytest.fixture
@@ -64,7 +90,8 @@ def door(browser: Browser, stack: Stack, known_people: dict[str, Any]) -> Iterat
     """A way in whose windows close with the test."""
     door = Door(stack, browser, known_people)
     yield door
-    door.close()
+    with _killed_when_stuck():
+        door.close()
 
 
 @pytest.fixture(scope="session")

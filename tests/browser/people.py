@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
 
 from tests.browser.watch import Watch
 from tests.stack import Stack
@@ -30,15 +30,20 @@ class Visit:
 def until(page: Page, expression: str) -> Any:
     """Wait until JavaScript says something true; gives it.
 
-    Page.wait_for_function would need 'unsafe-eval', which the site's security policy forbids.
+    Page.wait_for_function would need 'unsafe-eval', which the site's security policy forbids. Between
+    two pages an expression may find nothing to read yet: that counts as not true yet.
     """
     deadline = time.monotonic() + WAIT_MS / 1000
+    said = ""
     while time.monotonic() < deadline:
-        found = page.evaluate(expression)
+        try:
+            found = page.evaluate(expression)
+        except Error as error:
+            found, said = None, error.message
         if found:
             return found
         page.wait_for_timeout(50)
-    raise AssertionError(f"It never came true: {expression}")
+    raise AssertionError(f"It never came true: {expression} {said}")
 
 
 @dataclass
