@@ -29,6 +29,8 @@ QUIET: dict[str, dict[str, Any]] = {
     "celery.worker.consumer.connection": {"level": "WARNING"},
     "celery.app.trace": {"level": "WARNING"},
     "kombu": {"level": "WARNING"},
+    # It names an accelerator that nothing here needs.
+    "OpenGL": {"level": "WARNING"},
 }
 """Loggers that would say the same twice, or something every few seconds."""
 

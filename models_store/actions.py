@@ -7,6 +7,7 @@ from typing import Protocol, Self
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 _HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 
@@ -71,3 +72,62 @@ class DiagonalGaussian:
         ratio = (self.std / other.std).square()
         shift = ((self.mean - other.mean) / other.std).square()
         return 0.5 * (ratio + shift - 1.0 - ratio.log()).sum(dim=-1)
+
+
+class CategoricalActions:
+    """Independent tokens per action dimension: which of `bins` evenly spaced values to take.
+
+    Logits are divided by the temperature T in everything the distribution answers, so that what is
+    sampled, what is scored and what is trained are one and the same policy.
+    """
+
+    def __init__(
+        self, logits: Tensor, centres: Tensor, scale: Tensor, temperature: float = 1.0
+    ) -> None:
+        """Logits (B, A, bins); centres (A, bins) rising, robot's units; scale (A,) std of actions."""
+        assert logits.shape[1:] == centres.shape, (logits.shape, centres.shape)
+        self.log_probs = functional.log_softmax(logits / temperature, dim=-1)
+        self._centres, self._scale = centres, scale
+
+    def sample(self, generator: torch.Generator) -> Tensor:
+        """(B, A) bin centres, by inverting the distribution at one uniform number per token."""
+        drawn = torch.rand(
+            (*self.log_probs.shape[:-1], 1), generator=generator, device=generator.device
+        ).to(self.log_probs.device)
+        below = self.log_probs.exp().cumsum(dim=-1)
+        # Rounding may leave the last sum under 1: scale the draw, not the distribution.
+        token = (below < drawn * below[..., -1:]).sum(dim=-1)
+        return self._values(token.clamp(max=self._centres.shape[1] - 1))
+
+    def mode(self) -> Tensor:
+        """(B, A)"""
+        return self._values(self.log_probs.argmax(dim=-1))
+
+    def tokens(self, action: Tensor) -> Tensor:
+        """(B, A) int64: the nearest bin of each action, the outermost beyond the ends."""
+        low, high = self._centres[:, 0], self._centres[:, -1]
+        bins = self._centres.shape[1]
+        place = (action - low) / (high - low) * (bins - 1)
+        return place.round().clamp(0, bins - 1).long()
+
+    def log_prob(self, action: Tensor) -> Tensor:
+        """(B,) nats of the bins the actions (B, A) fall into."""
+        token = self.tokens(action).unsqueeze(-1)
+        return self.log_probs.gather(-1, token).squeeze(-1).sum(dim=-1)
+
+    def spread(self) -> Tensor:
+        """Scalar: mean standard deviation of the samples, in units of the demonstrations'."""
+        probs = self.log_probs.exp()
+        mean = (probs * self._centres).sum(dim=-1, keepdim=True)
+        variance = (probs * (self._centres - mean).square()).sum(dim=-1)
+        return (variance.sqrt() / self._scale).mean()
+
+    def kl(self, other: CategoricalActions) -> Tensor:
+        """(B,) nats: KL(self || other)."""
+        gap = self.log_probs - other.log_probs
+        return (self.log_probs.exp() * gap).sum(dim=(-2, -1))
+
+    def _values(self, token: Tensor) -> Tensor:
+        """(B, A) centres of tokens (B, A)."""
+        rows = self._centres.expand(len(token), -1, -1)
+        return rows.gather(-1, token.unsqueeze(-1)).squeeze(-1)

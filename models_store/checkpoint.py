@@ -24,11 +24,13 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from models_store.compact import CompactEFM
+from models_store.compact_spec import CompactSpec
 from models_store.efm import EFM
 from models_store.errors import CheckpointError
 from models_store.mlp import MLPModel
 from models_store.normalisation import Normalisation
-from models_store.spec import ModelSpec
+from models_store.specs import Spec, spec_from_json
 
 FORMAT = "efmweb-checkpoint/1"
 MANIFEST = "manifest.json"
@@ -40,7 +42,7 @@ _OPTIMIZER = "optimizer.safetensors"
 class EFMCheckpoint:
     """Immutable: the digest names exactly these numbers with exactly this history."""
 
-    spec: ModelSpec
+    spec: Spec
     normalisation: Normalisation
     weights: dict[str, Tensor]
     """On the CPU."""
@@ -63,7 +65,7 @@ class EFMCheckpoint:
             CheckpointError: the weights do not fit the description.
         """
         with torch.random.fork_rng(devices=[]):  # initial weights are thrown away at once
-            model = MLPModel(self.spec, self.normalisation)
+            model = _model(self.spec, self.normalisation)
         try:
             model.load_state_dict(self.weights)
         except RuntimeError as error:
@@ -71,11 +73,11 @@ class EFMCheckpoint:
         return model.to(device)
 
     @classmethod
-    def new(cls, spec: ModelSpec, normalisation: Normalisation, *, seed: int) -> EFMCheckpoint:
+    def new(cls, spec: Spec, normalisation: Normalisation, *, seed: int) -> EFMCheckpoint:
         """An untrained model whose weights follow from the seed."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = MLPModel(spec, normalisation)
+            model = _model(spec, normalisation)
         return cls(spec, normalisation, {k: v.clone() for k, v in model.state_dict().items()})
 
     @cached_property
@@ -136,7 +138,7 @@ class EFMCheckpoint:
         if _WEIGHTS not in files:
             raise CheckpointError(f"The manifest in {folder} names no {_WEIGHTS}.")
         return cls(
-            spec=ModelSpec.from_json(manifest["spec"]),
+            spec=spec_from_json(manifest["spec"]),
             normalisation=Normalisation.from_json(manifest["normalisation"]),
             weights=_deserialise(files[_WEIGHTS], folder),
             config=manifest["config"],
@@ -144,6 +146,13 @@ class EFMCheckpoint:
             optimizer=_deserialise(files[_OPTIMIZER], folder) if _OPTIMIZER in files else None,
             code_revision=manifest["code_revision"],
         )
+
+
+def _model(spec: Spec, normalisation: Normalisation) -> EFM:
+    """An untrained model of the described kind."""
+    if isinstance(spec, CompactSpec):
+        return CompactEFM(spec, normalisation)
+    return MLPModel(spec, normalisation)
 
 
 def _serialise(tensors: Mapping[str, Tensor]) -> bytes:

@@ -25,6 +25,8 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU, "t
 class MLPModel(EFM):
     """Actor: diagonal Gaussian, softplus + floor. Distance: categorical over bins."""
 
+    spec: ModelSpec
+
     def __init__(self, spec: ModelSpec, normalisation: Normalisation) -> None:
         """Build with torch's default initialisation (seed torch before, or load weights after)."""
         super().__init__()

@@ -70,6 +70,16 @@ class ModelSpec:
                 f"got {self.steps_to_go_width} and {self.std_floor}."
             )
 
+    @property
+    def previous(self) -> tuple[str, ...]:
+        """No feature is seen as it was a step before: a state holds its velocities itself."""
+        return ()
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the features the model reads."""
+        return tuple(self.observation)
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; `from_json` gives an equal spec back."""
         lists = {name: list(getattr(self, name)) for name in _TUPLES}

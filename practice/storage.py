@@ -38,3 +38,8 @@ def resume_key(run_id: int, attempt: int, commit: int) -> str:
 def checkpoint_key(digest: str) -> str:
     """Key of a checkpoint folder, by its digest."""
     return f"checkpoints/{digest[:2]}/{digest}"
+
+
+def film_key(tag: str) -> str:
+    """Key of the drawn replay of one episode; it can always be drawn again."""
+    return f"films/{tag[:2]}/{tag}.mp4"

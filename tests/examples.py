@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from practice.embodiments.spec import EmbodimentSpec
 from practice.episodes.types import Episode as Recorded
 
 EMBODIMENT = "point-mass"
@@ -103,3 +104,24 @@ def recorded(uid: str, *, length: int = 12, robot: int = 0, **changes: Any) -> R
         "iteration": 1,
     }
     return Recorded(uid=uid, robot=robot, **{**values, **changes})
+
+
+def recorded_of(
+    spec: EmbodimentSpec, uid: str, *, length: int = 12, without: tuple[str, ...] = ()
+) -> Recorded:
+    """An episode with everything that a robot observes but `without`; no simulator is asked."""
+    rng = np.random.default_rng(len(uid) + length)
+    observation: dict[str, Any] = {}
+    for name, feature in spec.observation.items():
+        shape = (length + 1, *feature.shape)
+        pixels = feature.dtype == "uint8"
+        drawn = rng.integers(0, 256, shape) if pixels else rng.uniform(-0.1, 0.1, shape)
+        observation[name] = drawn.astype(feature.dtype)
+    return recorded(
+        uid,
+        length=length,
+        instruction=spec.instructions[0],
+        observation={name: v for name, v in observation.items() if name not in without},
+        action=rng.uniform(-0.01, 0.01, (length, *spec.action.shape)).astype(np.float32),
+        success_step=length - 2,
+    )

@@ -5,6 +5,7 @@ A helper writes what its service would have written, without the work behind it;
 
 import hashlib
 import tempfile
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -211,12 +212,13 @@ def make_episodes(
     *,
     dataset: Dataset | None = None,
     length: int = 12,
+    recordings: Sequence[Recorded] = (),
     **changes: Any,
 ) -> list[Episode]:
-    """`count` episodes of a practice run (or demonstrations of `dataset`), their arrays in one real shard."""
+    """`count` episodes of a practice run (or demonstrations of `dataset`), or these, their arrays in one real shard."""
     owner: Run | Dataset = dataset or run or make_run()
     number = owner.episodes.count()
-    recordings = [
+    recordings = list(recordings) or [
         recorded(f"r{i % 16}-e{number + i}", length=length + i, robot=i % 16) for i in range(count)
     ]
     of_run = isinstance(owner, Run)

@@ -3,7 +3,7 @@
 `Environment` lists each variable once, with its help; `docs/operations.md` carries the same list
 and a test compares the two. `read()` turns a mapping into an `Environment` and says in one
 sentence which value it cannot use. Nothing else in the project reads configuration from
-`os.environ`.
+`os.environ`. Processes that know no Django find EFM_EMBODIMENTS there, where settings put it.
 """
 
 import hashlib
@@ -71,6 +71,12 @@ class Environment:
     )
     blobs: str = _variable(
         "EFM_BLOBS", "", "Folder for checkpoints, datasets and episodes. Unset: EFM_VAR/blobs."
+    )
+    embodiments: str = _variable(
+        "EFM_EMBODIMENTS",
+        "",
+        "Folder of the JSON files that declare further robots; what they name is imported by workers. "
+        "Unset: EFM_VAR/embodiments.",
     )
     database_url: str = _variable(
         "DATABASE_URL",

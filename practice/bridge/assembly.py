@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from django.db.models import Q
 
@@ -98,13 +98,16 @@ def demonstrations(run: Run) -> Demonstrations:
     places: dict[str, set[str]] = defaultdict(set)
     for key, uid in chosen.values_list("blob_key", "uid"):
         places[key].add(uid)
+    # What only a simulator knows is no input, and some datasets lack it.
+    features = embodiment(run.task.embodiment).spec.observation
+    sensed = [name for name, feature in features.items() if not feature.privileged]
     return Demonstrations.from_episodes(
-        [episode for key, uids in places.items() for episode in _of_shard(key, uids)]
+        [episode for key, uids in places.items() for episode in _of_shard(key, uids, sensed)]
     )
 
 
-def _of_shard(key: str, uids: set[str]) -> list[Recorded]:
-    shard = read_shard(storage.blobs().path(key))
+def _of_shard(key: str, uids: set[str], sensed: Collection[str]) -> list[Recorded]:
+    shard = read_shard(storage.blobs().path(key), observations=sensed)
     return [episode for episode in shard if episode.uid in uids]
 
 

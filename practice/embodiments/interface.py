@@ -4,7 +4,7 @@ the registry.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -33,16 +33,32 @@ class FleetSim(Protocol):
 
     num_robots: int
 
-    def reset(self, robots: NDArray[np.int64], seeds: NDArray[np.uint64]) -> Observation:
-        """Start new episodes for these robots, (k,) each; their observations, name -> (k, ...)."""
+    def reset(
+        self, robots: NDArray[np.int64], seeds: NDArray[np.uint64], instructions: Sequence[str]
+    ) -> Observation:
+        """Start new episodes for these robots, (k,) each; their observations, name -> (k, ...).
+
+        A start follows from its seed and, where goals differ, its instruction, and from nothing else.
+        """
         ...
 
     def step(self, action: NDArray[Any]) -> Transition:
         """Apply (R, A) actions for one control tick. Returned arrays are never changed later."""
         ...
 
+    def step_rows(self, robots: NDArray[np.int64], action: NDArray[Any]) -> Transition:
+        """Apply (k, A) actions to these robots only, (k,) ascending; the others stay as they are.
+        The policy answers for some robots while others move, and robots that wait cost nothing.
+
+        Returns:
+            Rows (k, ...) of what these robots met. Returned arrays are never changed later.
+        """
+        ...
+
     def state(self) -> dict[str, Any]:
-        """All that is needed to go on exactly, as arrays and plain values."""
+        """All that is needed to go on exactly: arrays whose leading axis counts robots, by name,
+        nested in dicts if need be, so that fleets can be divided and joined.
+        """
         ...
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -53,7 +69,9 @@ class FleetSim(Protocol):
 class Demonstrator(Protocol):
     """A scripted expert. It may remember where each robot is heading."""
 
-    def begin(self, robots: NDArray[np.int64], seeds: NDArray[np.uint64]) -> None:
+    def begin(
+        self, robots: NDArray[np.int64], seeds: NDArray[np.uint64], instructions: Sequence[str]
+    ) -> None:
         """New episodes begin for these robots, (k,) each."""
         ...
 
@@ -83,6 +101,14 @@ class Embodiment(Protocol):
 
     def demonstrator(self, num_robots: int) -> Demonstrator:
         """An expert for as many robots."""
+        ...
+
+    def check_instruction(self, text: str) -> None:
+        """Whether the simulator understands this goal.
+
+        Raises:
+            LearningError: it does not; the message names the text and gives an example.
+        """
         ...
 
     def keep_demonstration(self, length: int, success: bool) -> bool:

@@ -10,7 +10,7 @@ Ten substeps in closed form: v' = v + 10 a and x' = x + 10 v + (1 + ... + 10) a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -84,8 +84,12 @@ class PointMassFleet:
         self._velocity = np.zeros((num_robots, 2))
         self._goal = np.zeros((num_robots, 2))
 
-    def reset(self, robots: NDArray[np.int64], seeds: NDArray[np.uint64]) -> Observation:
-        """At rest somewhere in the box, with a new goal, both drawn from the episode's seed."""
+    def reset(
+        self, robots: NDArray[np.int64], seeds: NDArray[np.uint64], instructions: Sequence[str]
+    ) -> Observation:
+        """At rest somewhere in the box, with a new goal, both drawn from the episode's seed.
+        There is one kind of goal, so the text says nothing.
+        """
         drawn = 2.0 * uniforms(seeds, 4) - 1.0
         self._position[robots] = drawn[:, :2]
         self._velocity[robots] = 0.0
@@ -95,11 +99,12 @@ class PointMassFleet:
     def step(self, action: NDArray[Any]) -> Transition:
         """Accelerate by (R, 2) for one tick of ten substeps."""
         assert action.shape == (self.num_robots, 2), action.shape
-        self._position += 10.0 * self._velocity + 55.0 * action
-        self._velocity += 10.0 * action
-        offset = self._position - self._goal
-        success = np.einsum("rd,rd->r", offset, offset) < SUCCESS_RADIUS**2
-        return Transition({STATE: self._state(slice(None))}, success)
+        return self._moved(slice(None), action)
+
+    def step_rows(self, robots: NDArray[np.int64], action: NDArray[Any]) -> Transition:
+        """Accelerate these robots (k,) by (k, 2)."""
+        assert action.shape == (len(robots), 2), action.shape
+        return self._moved(robots, action)
 
     def state(self) -> dict[str, Any]:
         """Positions, velocities and goals."""
@@ -115,6 +120,13 @@ class PointMassFleet:
         self._velocity = np.array(state["velocity"])
         self._goal = np.array(state["goal"])
 
+    def _moved(self, robots: NDArray[np.int64] | slice, action: NDArray[Any]) -> Transition:
+        self._position[robots] += 10.0 * self._velocity[robots] + 55.0 * action
+        self._velocity[robots] += 10.0 * action
+        offset = self._position[robots] - self._goal[robots]
+        success = np.einsum("rd,rd->r", offset, offset) < SUCCESS_RADIUS**2
+        return Transition({STATE: self._state(robots)}, success)
+
     def _state(self, robots: NDArray[np.int64] | slice) -> NDArray[np.float32]:
         parts = (self._position[robots], self._velocity[robots], self._goal[robots])
         return np.concatenate(parts, axis=1).astype(np.float32)
@@ -128,7 +140,9 @@ class WaypointDemonstrator:
         self._route = np.zeros((num_robots, WAYPOINTS, 2))
         self._next = np.zeros(num_robots, dtype=np.int64)
 
-    def begin(self, robots: NDArray[np.int64], seeds: NDArray[np.uint64]) -> None:
+    def begin(
+        self, robots: NDArray[np.int64], seeds: NDArray[np.uint64], instructions: Sequence[str]
+    ) -> None:
         """Draw new routes. The first four draws of a seed are the start's; routes come after."""
         drawn = uniforms(seeds, 4 + 2 * WAYPOINTS)[:, 4:]
         self._route[robots] = GOAL_RANGE * (2.0 * drawn - 1.0).reshape(-1, WAYPOINTS, 2)
@@ -173,6 +187,9 @@ class PointMass:
     def demonstrator(self, num_robots: int) -> WaypointDemonstrator:
         """The PD controller through waypoints."""
         return WaypointDemonstrator(num_robots)
+
+    def check_instruction(self, text: str) -> None:
+        """Any text will do: a point mass always goes to its ring."""
 
     def keep_demonstration(self, length: int, success: bool) -> bool:
         """Only arrivals of at least ten steps, as published."""

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from models_store.errors import LearningError
+
+_CAMERA = "observation.images."
+
+
+def is_camera(name: str) -> bool:
+    """Whether a feature of this name is a camera's picture, (H, W, 3) uint8."""
+    return name.startswith(_CAMERA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +23,13 @@ class FeatureSpec:
     shape: tuple[int, ...]
     dtype: str
     names: tuple[str, ...]
-    """One name per value of a vector, e.g. ("x", "y")."""
+    """One name per value of a vector, e.g. ("x", "y"); one per axis of a picture."""
 
     unit: str
+    privileged: bool = False
+    """Simulator truth that no sensor gives: recorded and drawn for people, never shown to a model
+    and not asked of uploads.
+    """
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -27,6 +38,7 @@ class FeatureSpec:
             "dtype": self.dtype,
             "names": list(self.names),
             "unit": self.unit,
+            "privileged": self.privileged,
         }
 
 
@@ -66,6 +78,20 @@ class LimitSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Mirror:
+    """How an embodiment's world looks in a mirror, so that one demonstration can teach two."""
+
+    signs: Mapping[str, tuple[float, ...]]
+    """Feature name, or "action" -> a factor for each of its values. Others stay as they are."""
+
+    cameras: tuple[str, ...] = ()
+    """Pictures that are flipped left to right."""
+
+    words: Mapping[str, str] = field(default_factory=dict)
+    """Words of an instruction that change, both ways: "left" -> "right", "right" -> "left"."""
+
+
+@dataclass(frozen=True, slots=True)
 class EmbodimentSpec:
     """Everything a form, a dataset check or a model needs to know about a kind of robot."""
 
@@ -81,7 +107,7 @@ class EmbodimentSpec:
     """Steps after which an episode is cut."""
 
     instructions: tuple[str, ...]
-    """Examples to start a task from."""
+    """Texts to start a task from: every goal, in its phrasings."""
 
     steps_to_go_bins: int
     steps_to_go_max: float
@@ -95,6 +121,19 @@ class EmbodimentSpec:
 
     limits: tuple[LimitSpec, ...] = ()
     simulated: bool = True
+    linger: int = 0
+    """Steps a demonstration goes on after success, so that a model also sees what arrival is."""
+
+    mirror: Mirror | None = None
+    """The symmetry of the world, where it has one."""
+
+    drawn_by_camera: bool = False
+    """Whether the picture for people is what the camera saw, even where truth is recorded too."""
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Names of the features that are pictures."""
+        return tuple(name for name in self.observation if is_camera(name))
 
     def default_limits(self) -> dict[str, float]:
         """Limit name -> value when a task sets none."""

@@ -18,6 +18,11 @@ from practice.episodes.errors import DatasetError
 
 _FOOTER_BYTES = 256 << 20
 """Most memory that the strings and the lists of one footer may take, each."""
+_CHUNK_BYTES = 1 << 30
+"""Most unpacked bytes of one column in one row group: a page is unpacked as a whole."""
+
+PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+"""A cell of a camera's column, as LeRobot has it: the file itself, and a path that we leave empty."""
 
 
 @contextmanager
@@ -75,7 +80,8 @@ def check_size(parquet: pq.ParquetFile, file: str, sizes: Mapping[str, int]) -> 
         for i, path, size in wanted:
             most = 2 * size * group.num_rows + 1024
             chunk = group.column(i)
-            if chunk.num_values > most or chunk.total_uncompressed_size > 8 * most + (1 << 20):
+            largest = min(8 * most + (1 << 20), _CHUNK_BYTES)
+            if chunk.num_values > most or chunk.total_uncompressed_size > largest:
                 reason = (
                     f"column {path!r} declares {chunk.num_values} values in"
                     f" {chunk.total_uncompressed_size} bytes for {group.num_rows} rows of {size}"
@@ -169,3 +175,23 @@ def list_column(rows: NDArray[Any], *, bare: bool = True) -> pa.Array:
     flat = pa.array(np.ascontiguousarray(rows).reshape(-1))
     size = rows.shape[1]
     return flat if bare and size == 1 else pa.FixedSizeListArray.from_arrays(flat, size)
+
+
+def is_picture(kind: pa.DataType) -> bool:
+    """Whether cells hold embedded files."""
+    if not pa.types.is_struct(kind) or kind.get_field_index("bytes") < 0:
+        return False
+    inner = kind.field("bytes").type
+    return bool(pa.types.is_binary(inner) or pa.types.is_large_binary(inner))
+
+
+def picture_column(files: Sequence[bytes]) -> pa.Array:
+    """Embedded files as a column of `PICTURE`."""
+    paths = pa.nulls(len(files), pa.string())
+    return pa.StructArray.from_arrays([pa.array(files, pa.binary()), paths], ["bytes", "path"])
+
+
+def picture_files(column: pa.Array) -> list[bytes | None]:
+    """The embedded file of each cell; None where there is none."""
+    files: list[bytes | None] = pc.struct_field(column, "bytes").to_pylist()
+    return files

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from practice.episodes.archive import ArchiveLimits, unpack
 from practice.episodes.errors import ArchiveError
+from practice.episodes.lerobot_expect import Expectations
 from practice.episodes.lerobot_format import DatasetLimits
-from practice.episodes.lerobot_validate import Expectations, validate_dataset
+from practice.episodes.lerobot_validate import validate_dataset
 from practice.episodes.report import DatasetReport, whole_dataset
 
 _UNPACKING = 0.3

@@ -1,6 +1,6 @@
 """The checks of rows: whole batches at once, remembered per episode with the first frame that fails."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from practice.episodes import lerobot_format as fmt
 from practice.episodes.lerobot_format import DatasetLimits
 from practice.episodes.lerobot_meta import Dataset
 from practice.episodes.lerobot_read import Rows
+from practice.episodes.pictures import PictureError
 from practice.episodes.report import EpisodeReport, Finding
 
 
@@ -76,6 +77,10 @@ def check_rows(dataset: Dataset, rows: Rows, ledger: Ledger) -> None:
     _check_task(rows, ledger)
     for name in dataset.info.numeric:
         _check_values(dataset, rows, name, ledger)
+    for name, faults in rows.faults.items():
+        for row, reason in faults.items():
+            episode, frame = int(rows.episode[row]), int(rows.position[row])
+            ledger.add(episode, f"picture {name}", f"the picture of {name} {reason}", frame)
     if fmt.SUCCESS in rows.values:
         ended = rows.values[fmt.SUCCESS].reshape(len(rows.episode), -1).all(axis=1)
         ledger.success[rows.episode] = ended  # later rows win
@@ -155,6 +160,17 @@ def _check_values(dataset: Dataset, rows: Rows, name: str, ledger: Ledger) -> No
         return f"{name}[{worst}] is {values[i].reshape(-1)[worst]}"
 
     ledger.add_rows(rows, ~finite.all(axis=1) & whole, f"finite {name}", reason)
+
+
+def check_final_pictures(dataset: Dataset, cameras: Sequence[str], ledger: Ledger) -> None:
+    """The pictures after the last action, where our own writer kept them, can be read."""
+    for name in cameras:
+        for episode in range(len(ledger.rows)):
+            try:
+                dataset.episodes.last(name, episode, np.empty(0))
+            except PictureError as error:
+                reason = f"the picture of {name} after the last action {error}"
+                ledger.add(episode, f"last {name}", reason)
 
 
 def close_episodes(dataset: Dataset, ledger: Ledger, limits: DatasetLimits) -> list[EpisodeReport]:

@@ -1,7 +1,7 @@
 """LeRobotDataset v3.0 on disk: its names, its limits here, and meta/info.json.
 
-This version reads and writes v3.0 with numbers only. Cameras are known by name and left alone; an older layout will be one
-more entry in `lerobot_meta.LAYOUTS`.
+This version reads and writes v3.0 with numbers and with cameras stored as images; a camera stored as video is known by name and
+left alone. An older layout will be one more entry in `lerobot_meta.LAYOUTS`.
 """
 
 import json
@@ -38,7 +38,9 @@ _NUMBERS = frozenset(
     {"bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"}
     | {"float16", "float32", "float64"}
 )
-_CAMERAS = frozenset({"image", "video"})
+IMAGE = "image"
+VIDEO = "video"
+_CAMERAS = frozenset({IMAGE, VIDEO})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,10 @@ class DatasetLimits:
     """Numbers in one frame, all features together."""
     state_bytes: int = 2 << 30
     """All numbers of the dataset together, bytes."""
+    picture_pixels: int = 1 << 22
+    """Width times height of one picture."""
+    picture_bytes: int = 64 << 30
+    """All pictures that are read, unpacked, bytes."""
     json_bytes: int = 16 << 20
     """meta/info.json or meta/stats.json, bytes."""
     meta_bytes: int = 256 << 20
@@ -97,6 +103,22 @@ class Feature:
         """Numbers per frame."""
         return math.prod(self.shape)
 
+    @property
+    def picture(self) -> tuple[int, int, int] | None:
+        """(H, W, 3) of a camera stored as RGB images; None for everything else."""
+        if self.dtype != IMAGE or len(self.shape) != 3:
+            return None
+        first = str(self.names[0]) if isinstance(self.names, list) and self.names else ""
+        last_is_colour = not first.startswith("channel")  # some declare (3, H, W)
+        height, width, colours = self.shape if last_is_colour else (*self.shape[1:], self.shape[0])
+        return (height, width, 3) if colours == 3 else None
+
+    @property
+    def array(self) -> tuple[tuple[int, ...], str]:
+        """Shape and numpy dtype of one frame in memory."""
+        picture = self.picture
+        return (self.shape, self.dtype) if picture is None else (picture, "uint8")
+
     def to_json(self) -> dict[str, Any]:
         return {"dtype": self.dtype, "shape": list(self.shape), "names": self.names}
 
@@ -128,8 +150,14 @@ class Info:
         return {n: f for n, f in self.features.items() if f.is_numeric and n not in BOOKKEEPING}
 
     @property
+    def pictures(self) -> dict[str, Feature]:
+        """The cameras that can be read: RGB, stored as images."""
+        return {n: f for n, f in self.features.items() if f.picture and n.startswith(OBSERVATION)}
+
+    @property
     def observations(self) -> list[str]:
-        return [name for name in self.numeric if name.startswith(OBSERVATION)]
+        """Observations that can be read, numbers first."""
+        return [*(name for name in self.numeric if name.startswith(OBSERVATION)), *self.pictures]
 
     @property
     def cameras(self) -> list[str]:
@@ -206,8 +234,9 @@ def _parse_features(data: object, limits: DatasetLimits) -> dict[str, Feature]:
             raise DatasetError(INFO, f"features lacks {name!r}, which every dataset has")
     if ACTION not in features or not features[ACTION].is_numeric:
         raise DatasetError(INFO, f"features has no numeric {ACTION!r}")
-    if not any(n.startswith(OBSERVATION) and f.is_numeric for n, f in features.items()):
-        reason = f"features has no numeric {OBSERVATION!r}*; cameras alone are not read yet"
+    seen = [f for n, f in features.items() if n.startswith(OBSERVATION)]
+    if not any(feature.is_numeric or feature.picture for feature in seen):
+        reason = f"features has no {OBSERVATION!r}* of numbers or images; video cameras alone are not read"
         raise DatasetError(INFO, reason)
     values = sum(feature.size for feature in features.values() if feature.is_numeric)
     if values > limits.values_per_frame:
@@ -229,6 +258,11 @@ def _parse_feature(name: str, data: object, limits: DatasetLimits) -> Feature:
         reason = f"{where} has shape {_shown(shape)}; it must be a list of up to 5 sizes"
         raise DatasetError(INFO, reason)
     feature = Feature(dtype, tuple(shape), data.get("names"))
+    if feature.dtype == IMAGE and feature.size > 4 * limits.picture_pixels:
+        reason = (
+            f"{where} declares pictures of {feature.shape}; at most {limits.picture_pixels} pixels"
+        )
+        raise DatasetError(INFO, reason)
     if feature.is_numeric and feature.size > limits.values_per_frame:
         reason = f"{where} declares {feature.size} numbers; at most {limits.values_per_frame}"
         raise DatasetError(INFO, reason)

@@ -10,14 +10,18 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from practice.episodes import lerobot_format as fmt
-from practice.episodes.columns import list_column, list_type
+from practice.episodes.columns import PICTURE, list_column, list_type, picture_column
 from practice.episodes.errors import DatasetError
 from practice.episodes.lerobot_format import DatasetLimits, Feature, FeatureLike
 from practice.episodes.lerobot_meta import FINAL
+from practice.episodes.pictures import encode_png
 from practice.episodes.types import Episode
 
 _INSTRUCTIONS = "__index_level_0__"
 """How pandas names an unnamed index in a file; LeRobot 0.4 and 0.6 both read it."""
+_AXES = ["height", "width", "channels"]
+_FINAL_LEVEL = 6
+"""Pictures after the last action are few and stand alone, so they are deflated one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +70,13 @@ class Layout:
     def observations(self) -> list[str]:
         return [name for name in self.own if name != fmt.ACTION]
 
+    @property
+    def cameras(self) -> list[str]:
+        return [name for name, feature in self.own.items() if feature.picture]
+
     def data_schema(self) -> pa.Schema:
-        """Columns of data/: a vector is a list of fixed size, one number stands bare."""
-        return pa.schema([(n, list_type(f.dtype, f.size)) for n, f in self.features.items()])
+        """Columns of data/: a vector is a list of fixed size, one number stands bare, a picture is a file."""
+        return pa.schema([(name, _column_type(f)) for name, f in self.features.items()])
 
     def episode_schema(self) -> pa.Schema:
         """Columns of meta/episodes: LeRobot's own, then ours."""
@@ -85,10 +93,7 @@ class Layout:
                 ("style", pa.string()),
                 ("quality", pa.float64()),
                 ("source", pa.string()),
-                *(
-                    (FINAL + n, list_type(self.own[n].dtype, self.own[n].size, bare=False))
-                    for n in self.observations
-                ),
+                *((FINAL + n, _column_type(self.own[n], bare=False)) for n in self.observations),
             ]
         )
 
@@ -102,11 +107,14 @@ class Layout:
             raise DatasetError(file, wrong)
         for name, feature in self.own.items():
             values = episode.action if name == fmt.ACTION else episode.observation.get(name)
-            due = (steps + (name != fmt.ACTION), *feature.shape)
+            shape, dtype = feature.array
+            due = (steps + (name != fmt.ACTION), *shape)
             if values is None or values.shape != due:
-                shape = None if values is None else values.shape
-                raise DatasetError(file, f"{name} has shape {shape}; it must be {due}")
-            if not np.isfinite(values).all():
+                there = None if values is None else values.shape
+                raise DatasetError(file, f"{name} has shape {there}; it must be {due}")
+            if feature.picture and values.dtype != dtype:
+                raise DatasetError(file, f"{name} holds {values.dtype}; pictures are {dtype}")
+            if values.dtype.kind == "f" and not np.isfinite(values).all():
                 row = int(np.argmin(np.isfinite(values).all(axis=1)))
                 raise DatasetError(file, f"{name} is not finite at frame {row}")
         if self.with_reward and (episode.distance is None or len(episode.distance) != steps + 1):
@@ -116,7 +124,10 @@ class Layout:
     def rows(
         self, episodes: Sequence[Episode], tasks: Mapping[str, int], first: int, frame: int
     ) -> dict[str, NDArray[Any]]:
-        """The rows of consecutive episodes, feature -> (n, size); the first is episode `first`, row `frame`."""
+        """The rows of consecutive episodes, feature -> (n, size); the first is episode `first`, row `frame`.
+
+        Cameras are left to `pictures`.
+        """
         lengths = np.array([episode.length for episode in episodes])
         ends = np.cumsum(lengths)
         total = int(ends[-1])
@@ -124,17 +135,17 @@ class Layout:
         step = index - np.repeat(ends - lengths, lengths)
         done = np.zeros(total, np.bool_)
         done[ends - 1] = True
-        success = done.copy()
-        success[ends - 1] = [succeeded(episode) for episode in episodes]
+        arrival = [_arrival(episode) for episode in episodes]
         task = [tasks[episode.instruction] for episode in episodes]
         columns = {
             name: np.concatenate([episode.observation[name][:-1] for episode in episodes])
             for name in self.observations
+            if not self.own[name].picture
         }
         columns |= {
             fmt.ACTION: np.concatenate([episode.action for episode in episodes]),
             fmt.DONE: done,
-            fmt.SUCCESS: success,
+            fmt.SUCCESS: step >= np.repeat(arrival, lengths),
             "timestamp": step / self.fps,
             "frame_index": step,
             "episode_index": np.repeat(np.arange(first, first + len(episodes)), lengths),
@@ -146,6 +157,14 @@ class Layout:
         return {
             name: columns[name].astype(feature.dtype, copy=False).reshape(total, feature.size)
             for name, feature in self.features.items()
+            if not feature.picture
+        }
+
+    def pictures(self, episodes: Sequence[Episode]) -> dict[str, list[NDArray[np.uint8]]]:
+        """The pictures of the same rows, camera -> n of (H, W, 3)."""
+        return {
+            name: [picture for episode in episodes for picture in episode.observation[name][:-1]]
+            for name in self.cameras
         }
 
     def episode_columns(
@@ -166,7 +185,7 @@ class Layout:
             "meta/episodes/file_index": np.full(count, place.meta[1]),
         }
         final = {
-            name: np.stack([episode.observation[name][-1] for episode, _ in episodes])
+            name: [episode.observation[name][-1] for episode, _ in episodes]
             for name in self.observations
         }
         return {
@@ -176,10 +195,7 @@ class Layout:
             "style": pa.array([notes.style for _, notes in episodes], pa.string()),
             "quality": pa.array([notes.quality for _, notes in episodes], pa.float64()),
             "source": pa.array([notes.source for _, notes in episodes], pa.string()),
-            **{
-                FINAL + n: list_column(v.astype(self.own[n].dtype), bare=False)
-                for n, v in final.items()
-            },
+            **{FINAL + n: _final_column(rows, self.own[n]) for n, rows in final.items()},
         }
 
     def info(self, episodes: int, frames: int, tasks: int) -> dict[str, Any]:
@@ -201,27 +217,53 @@ class Layout:
         }
 
 
+def _column_type(feature: Feature, *, bare: bool = True) -> pa.DataType:
+    return PICTURE if feature.picture else list_type(feature.dtype, feature.size, bare=bare)
+
+
+def _final_column(rows: Sequence[NDArray[Any]], feature: Feature) -> pa.Array:
+    if feature.picture:
+        return picture_column([encode_png(row, level=_FINAL_LEVEL) for row in rows])
+    return list_column(np.stack(rows).astype(feature.dtype), bare=False)
+
+
 def checked_features(features: Mapping[str, FeatureLike]) -> dict[str, Feature]:
     """The features in our own words. Raises DatasetError for one that cannot be written."""
     checked = {}
     for name, given in features.items():
-        names = None if given.names is None else list(given.names)
-        feature = Feature(np.dtype(given.dtype).name, tuple(given.shape), names)
         if name != fmt.ACTION and not name.startswith(fmt.OBSERVATION):
             raise DatasetError(name, f"is neither {fmt.ACTION!r} nor {fmt.OBSERVATION!r}*")
-        if len(feature.shape) != 1 or not feature.is_numeric:
-            reason = f"has shape {feature.shape} of {feature.dtype}; only vectors are written yet"
-            raise DatasetError(name, reason)
-        checked[name] = feature
+        checked[name] = _checked(name, given)
     if fmt.ACTION not in checked or len(checked) < 2:
         raise DatasetError("features", f"needs {fmt.ACTION!r} and an {fmt.OBSERVATION!r}*")
     return checked
+
+
+def _checked(name: str, given: FeatureLike) -> Feature:
+    shape, dtype = tuple(given.shape), np.dtype(given.dtype).name
+    if name != fmt.ACTION and dtype == "uint8" and len(shape) == 3:
+        camera = Feature(fmt.IMAGE, shape, list(_AXES))
+        if camera.picture != shape:
+            raise DatasetError(name, f"has shape {shape}; pictures are (height, width, 3)")
+        return camera
+    feature = Feature(dtype, shape, None if given.names is None else list(given.names))
+    if len(shape) != 1 or not feature.is_numeric:
+        reason = f"has shape {shape} of {dtype}; vectors and pictures of uint8 are written"
+        raise DatasetError(name, reason)
+    return feature
 
 
 def succeeded(episode: Episode) -> bool:
     """What `next.success` says: the truth where it is known, else the detector, else how it ended."""
     known = (episode.true_success, episode.detector_success, episode.ended_by == "success")
     return next(bool(success) for success in known if success is not None)
+
+
+def _arrival(episode: Episode) -> int:
+    """The first row that ends at the goal; T where none does."""
+    if not succeeded(episode):
+        return episode.length
+    return (episode.length if episode.success_step is None else episode.success_step) - 1
 
 
 def _reward(episode: Episode) -> NDArray[np.float32]:

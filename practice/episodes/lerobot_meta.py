@@ -15,9 +15,12 @@ from practice.episodes import columns
 from practice.episodes import lerobot_format as fmt
 from practice.episodes.errors import DatasetError
 from practice.episodes.lerobot_format import DatasetLimits, Info
+from practice.episodes.pictures import decode_picture, largest_file
 
 FINAL = "final/"
 """Prefix of our own per-episode columns with the observation after the last action."""
+_FINAL_PICTURE_BYTES = 1 << 29
+"""Pictures after the last action are held in memory as files; a dataset with more does without."""
 
 _PLACES = (
     "length",
@@ -44,9 +47,25 @@ class EpisodeTable:
     seed: list[int | None]
     final: Mapping[str, NDArray[Any]]
     """Observation -> (E, ...) after the last action, where our own writer kept it."""
+    final_pictures: Mapping[str, pa.ChunkedArray]
+    """The same of cameras, (E,) as the files that they came in."""
+    shapes: Mapping[str, tuple[int, int, int]]
+    """Camera -> (H, W, 3)."""
 
     def __len__(self) -> int:
         return len(self.tasks)
+
+    def last(self, name: str, episode: int, rows: NDArray[Any]) -> NDArray[Any]:
+        """The observation after the last action, (1, ...); the last of the episode's `rows` stands in for it.
+
+        Raises PictureError when it is kept but cannot be read.
+        """
+        if name in self.final:
+            return self.final[name][episode, None]
+        if name in self.final_pictures:
+            [data] = columns.picture_files(self.final_pictures[name].slice(episode, 1).chunk(0))
+            return decode_picture(data or b"", self.shapes[name])[None]
+        return rows[-1:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +175,8 @@ def _read_episodes(root: Path, info: Info, limits: DatasetLimits) -> EpisodeTabl
         left = info.total_episodes - sum(table.num_rows for table in tables)
         with columns.opened(root, file, rows=left, unpacked=limits.meta_bytes) as parquet:
             tables.append(_episode_rows(parquet, file, info))
+        if sum(table.nbytes for table in tables) > _FINAL_PICTURE_BYTES:
+            tables = [_without_pictures(table, info) for table in tables]
     _check_indices(files, root, tables, info)
     return _episode_table(pa.concat_tables(tables, promote_options="default"), info)
 
@@ -168,16 +189,28 @@ def _episode_rows(parquet: pq.ParquetFile, file: str, info: Info) -> pa.Table:
     schema = parquet.schema_arrow
     if "seed" in schema.names and pa.types.is_signed_integer(schema.field("seed").type):
         wanted.append("seed")
-    for name in info.observations:
-        shape = info.features[name].shape
-        kept = schema.field(FINAL + name).type if FINAL + name in schema.names else None
-        if kept is not None and columns.column_shape(kept) == shape:
-            wanted.append(FINAL + name)
+    wanted += [FINAL + name for name in info.observations if _keeps_final(schema, name, info)]
+    pictures = {FINAL + n: f.picture for n, f in info.pictures.items() if f.picture}
+    columns.check_size(parquet, file, {n: largest_file(p) // 8 for n, p in pictures.items()})
     table = _whole_table(parquet, file, wanted)
     for name in ("episode_index", *_PLACES):
         if table[name].null_count:
             raise DatasetError(file, f"has an empty cell in column {name!r}")
     return table
+
+
+def _without_pictures(table: pa.Table, info: Info) -> pa.Table:
+    pictures = {FINAL + name for name in info.pictures}
+    return table.select([name for name in table.column_names if name not in pictures])
+
+
+def _keeps_final(schema: pa.Schema, name: str, info: Info) -> bool:
+    if FINAL + name not in schema.names:
+        return False
+    kind, feature = schema.field(FINAL + name).type, info.features[name]
+    if feature.picture is not None:
+        return columns.is_picture(kind)
+    return columns.column_shape(kind) == feature.shape
 
 
 def _check_indices(files: list[Path], root: Path, tables: list[pa.Table], info: Info) -> None:
@@ -205,15 +238,17 @@ def _episode_table(table: pa.Table, info: Info) -> EpisodeTable:
         values = ", ".join(f"{name} {table[name][row].as_py()}" for name in _PLACES)
         reason = f"episode {row} cannot lie where its row says: {values}"
         raise DatasetError("meta/episodes", reason)
+    kept = [name for name in info.observations if FINAL + name in table.column_names]
+    pictures = {n: table[FINAL + n] for n in kept if n in info.pictures}
     final = {}
-    for name in info.observations:
+    for name in (name for name in kept if name not in info.pictures):
         feature = info.features[name]
-        if FINAL + name in table.column_names:
-            cells = table[FINAL + name].combine_chunks()
-            final[name], _ = columns.dense(cells, feature.shape, feature.dtype)
+        cells = table[FINAL + name].combine_chunks()
+        final[name], _ = columns.dense(cells, feature.shape, feature.dtype)
     seeds = table["seed"].to_pylist() if "seed" in table.column_names else [None] * table.num_rows
     tasks = [[text or "" for text in row or []] for row in table["tasks"].to_pylist()]
-    return EpisodeTable(length, chunk, file, first, end, tasks, seeds, final)
+    shapes = {name: f.picture for name, f in info.pictures.items() if f.picture}
+    return EpisodeTable(length, chunk, file, first, end, tasks, seeds, final, pictures, shapes)
 
 
 def _whole_table(parquet: pq.ParquetFile, file: str, names: list[str]) -> pa.Table:

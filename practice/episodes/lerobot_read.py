@@ -1,4 +1,4 @@
-"""The rows of a LeRobot dataset, batch by batch; and its kept episodes, one by one or as flat arrays.
+"""The rows of a LeRobot dataset, batch by batch; and its kept episodes, one by one.
 
 A dataset holds T rows (o_t, a_t), t = 0..T-1, for an episode of T steps, so the steps-to-go of row t is T - t. The observation
 after the last action is not part of the format: our writer keeps it beside the rows; for other datasets `Episode` repeats the last one.
@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from practice.episodes import columns
 from practice.episodes import lerobot_format as fmt
 from practice.episodes.errors import DatasetError
+from practice.episodes.lerobot_expect import Expectations
 from practice.episodes.lerobot_format import DatasetLimits, Feature
 from practice.episodes.lerobot_meta import Dataset, open_dataset
-from practice.episodes.report import DatasetReport, Progress
+from practice.episodes.pictures import PictureError, decode_picture, largest_file
+from practice.episodes.report import DatasetReport, EpisodeReport, Progress
 from practice.episodes.types import Episode
 
 Arrays = dict[str, NDArray[Any]]
@@ -46,6 +48,8 @@ class Rows:
     """Feature -> (n, ...)."""
     whole: dict[str, NDArray[np.bool_]]
     """Feature -> (n,) whether the cell had the declared shape and no null."""
+    faults: dict[str, dict[int, str]]
+    """Camera -> row -> what is wrong with its picture, which is black here."""
 
     def runs(self) -> list[tuple[int, int]]:
         """Begin and end of each run of rows of one episode."""
@@ -55,31 +59,6 @@ class Rows:
         return list(zip(starts.tolist(), [*starts[1:].tolist(), len(self.episode)], strict=True))
 
 
-@dataclass(frozen=True, slots=True)
-class DemonstrationArrays:
-    """Kept episodes end to end: N rows of E episodes."""
-
-    observation: Arrays
-    """Name -> (N, ...)."""
-    action: NDArray[Any]
-    """(N, A)."""
-    episode: NDArray[np.int64]
-    """(N,) which of the E episodes."""
-    episode_index: NDArray[np.int64]
-    """(E,) index in the dataset."""
-    instruction: NDArray[np.int64]
-    """(N,) index into `instructions`."""
-    instructions: tuple[str, ...]
-    lengths: NDArray[np.int64]
-    """(E,) rows, which are also control steps."""
-
-    @property
-    def steps_to_go(self) -> NDArray[np.float32]:
-        """(N,) control steps until the episode's end: T - t."""
-        ends = np.repeat(np.cumsum(self.lengths), self.lengths)
-        return (ends - np.arange(len(self.episode))).astype(np.float32)
-
-
 def scan(
     dataset: Dataset, file: str, names: Sequence[str], limits: DatasetLimits | None = None
 ) -> Iterator[Rows]:
@@ -87,14 +66,14 @@ def scan(
     limits = limits or DatasetLimits()
     features = {name: dataset.info.features[name] for name in names}
     read = [*fmt.BOOKKEEPING, *names]
-    row_bytes = 8 * sum(feature.size for feature in features.values()) or 1
+    # A picture is held twice, as the file that it came in and as pixels.
+    row_bytes = sum((2 if f.picture else 8) * f.size for f in features.values()) or 1
     batch_rows = max(1, min(_BATCH_ROWS, _BATCH_BYTES // row_bytes))
     most = dataset.info.total_frames
     with columns.opened(dataset.root, file, rows=most, unpacked=limits.data_bytes) as parquet:
         _check_columns(parquet, file, {**fmt.BOOKKEEPING, **features})
-        columns.check_size(
-            parquet, file, {n: features[n].size if n in features else 1 for n in read}
-        )
+        sizes = {n: _numbers_in(features[n]) if n in features else 1 for n in read}
+        columns.check_size(parquet, file, sizes)
         last, after = -1, 0  # the run that the previous batch ended in
         for batch in columns.batches(parquet, file, read, batch_rows):
             if not batch.num_rows:
@@ -102,7 +81,7 @@ def scan(
             numbers = _bookkeeping(batch, file, len(dataset.episodes))
             position = _positions(numbers["episode_index"], last, after)
             last, after = int(numbers["episode_index"][-1]), int(position[-1]) + 1
-            cells = {n: columns.dense(batch[n], f.shape, f.dtype) for n, f in features.items()}
+            cells = {n: _cells(batch[n], feature) for n, feature in features.items()}
             yield Rows(
                 file=file,
                 episode=numbers["episode_index"],
@@ -111,75 +90,70 @@ def scan(
                 task=numbers["task_index"],
                 timestamp=numbers["timestamp"],
                 position=position,
-                values={name: values for name, (values, _) in cells.items()},
-                whole={name: whole for name, (_, whole) in cells.items()},
+                values={name: values for name, (values, _, _) in cells.items()},
+                whole={name: whole for name, (_, whole, _) in cells.items()},
+                faults={name: faults for name, (_, _, faults) in cells.items() if faults},
             )
 
 
-def read_arrays(
-    folder: Path, report: DatasetReport, *, progress: Progress | None = None
-) -> DemonstrationArrays:
-    """The episodes that `report` keeps, as flat arrays. Raises DatasetError.
+def _numbers_in(feature: Feature) -> int:
+    """Numbers per cell that a column may hold; for pictures, so many that 16 bytes for each are enough."""
+    return feature.size if feature.picture is None else largest_file(feature.picture) // 8
 
-    `progress` gets (rows read, rows).
-    """
-    dataset = open_dataset(folder)
-    kept = report.kept()
-    lengths = np.array([episode.length for episode in kept], np.int64)
-    start = np.full(len(dataset.episodes), -1, np.int64)
-    start[[episode.index for episode in kept]] = np.cumsum(lengths) - lengths
-    names = [*dataset.info.observations, fmt.ACTION]
-    flat = {name: _empty(int(lengths.sum()), dataset.info.features[name]) for name in names}
-    filled = 0
-    for rows in _all_rows(dataset, names, progress):
-        mine = start[rows.episode] >= 0
-        place = start[rows.episode[mine]] + rows.position[mine]
-        for name in names:
-            flat[name][place] = rows.values[name][mine]
-        filled += len(place)
-    if filled != lengths.sum():
-        raise DatasetError("data", f"has {filled} rows to read, but {lengths.sum()} were validated")
-    instructions = tuple(dict.fromkeys(str(episode.instruction) for episode in kept))
-    number = {text: i for i, text in enumerate(instructions)}
-    instruction = np.array([number[str(episode.instruction)] for episode in kept], np.int64)
-    return DemonstrationArrays(
-        observation={name: flat[name] for name in dataset.info.observations},
-        action=flat[fmt.ACTION],
-        episode=np.repeat(np.arange(len(kept)), lengths),
-        episode_index=np.array([episode.index for episode in kept], np.int64),
-        instruction=np.repeat(instruction, lengths),
-        instructions=instructions,
-        lengths=lengths,
-    )
+
+def _cells(
+    column: pa.Array, feature: Feature
+) -> tuple[NDArray[Any], NDArray[np.bool_], dict[int, str]]:
+    """Values (n, ...), which of them are whole, and what is wrong with pictures."""
+    if feature.picture is None:
+        return *columns.dense(column, feature.shape, feature.dtype), {}
+    files = columns.picture_files(column)
+    pixels = np.zeros((len(files), *feature.picture), np.uint8)
+    faults = {}
+    for row, data in enumerate(files):
+        try:
+            if data is None:
+                raise PictureError("is not embedded")
+            pixels[row] = decode_picture(data, feature.picture)
+        except PictureError as error:
+            faults[row] = str(error)
+    return pixels, np.ones(len(files), np.bool_), faults
 
 
 def read_episodes(
-    folder: Path, report: DatasetReport, *, progress: Progress | None = None
+    folder: Path,
+    report: DatasetReport,
+    *,
+    expect: Expectations | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[Episode]:
     """The episodes that `report` keeps, one by one in constant memory. Raises DatasetError.
 
-    uid is "e" and the index in the dataset. `progress` gets (rows read, rows).
+    Only the observations that `expect` knows are read; without it, all of them. uid is "e" and the index in the dataset.
+    `progress` gets (rows read, rows).
     """
     dataset = open_dataset(folder)
     kept = {episode.index: episode for episode in report.kept()}
-    names = [*dataset.info.observations, fmt.ACTION]
+    names = [*(expect or Expectations()).observations(dataset.info), fmt.ACTION]
+    with_success = [fmt.SUCCESS] if fmt.SUCCESS in dataset.info.numeric else []
     pieces: list[Arrays] = []
-    for rows in _all_rows(dataset, names, progress):
+    for rows in all_rows(dataset, [*names, *with_success], progress):
         for begin, end in rows.runs():
             entry = kept.get(int(rows.episode[begin]))
             if entry is None:
                 continue
             if rows.position[begin] == 0:
                 pieces = []
-            pieces.append({name: rows.values[name][begin:end] for name in names})
+            pieces.append({name: values[begin:end] for name, values in rows.values.items()})
             if rows.position[end - 1] + 1 == entry.length:
-                arrays = {name: np.concatenate([p[name] for p in pieces]) for name in names}
-                yield _episode(dataset, entry.index, arrays, str(entry.instruction), entry.success)
+                arrays = {name: np.concatenate([p[name] for p in pieces]) for name in pieces[0]}
+                yield _episode(dataset, entry, arrays)
 
 
-def _all_rows(
+def all_rows(
     dataset: Dataset, names: Sequence[str], progress: Progress | None = None
 ) -> Iterator[Rows]:
+    """The rows of every data file with the features `names`; `progress` gets (rows read, rows)."""
     done = 0
     for file in dataset.data_files():
         for rows in scan(dataset, file, names):
@@ -189,18 +163,17 @@ def _all_rows(
                 progress(done, dataset.info.total_frames)
 
 
-def _episode(
-    dataset: Dataset, index: int, arrays: Arrays, instruction: str, success: bool | None
-) -> Episode:
+def _episode(dataset: Dataset, entry: EpisodeReport, arrays: Arrays) -> Episode:
+    index, success = entry.index, entry.success
     action = arrays.pop(fmt.ACTION)
-    final = dataset.episodes.final
+    arrived = arrays.pop(fmt.SUCCESS, action).reshape(len(action), -1).all(axis=1)
     return Episode(
         uid=f"e{index}",
         robot=0,
-        instruction=instruction,
+        instruction=str(entry.instruction),
         seed=dataset.episodes.seed[index] or 0,
         observation={
-            name: np.concatenate([rows, final[name][index, None] if name in final else rows[-1:]])
+            name: np.concatenate([rows, dataset.episodes.last(name, index, rows)])
             for name, rows in arrays.items()
         },
         action=action,
@@ -210,16 +183,18 @@ def _episode(
         detector_success=None,
         true_success=success,
         iteration=0,
+        success_step=int(np.argmax(arrived)) + 1 if success else None,
     )
-
-
-def _empty(rows: int, feature: Feature) -> NDArray[Any]:
-    return np.empty((rows, *feature.shape), feature.dtype)
 
 
 def _check_columns(parquet: pq.ParquetFile, file: str, features: dict[str, Feature]) -> None:
     for name, feature in features.items():
         kind = columns.field(parquet, file, name).type
+        if feature.picture is not None:
+            if not columns.is_picture(kind):
+                reason = f"column {name!r} holds {kind}; images are structs of bytes and path"
+                raise DatasetError(file, reason)
+            continue
         shape = columns.column_shape(kind)
         fits = shape == () and feature.shape == (1,)
         if not fits and shape is not None and len(shape) == len(feature.shape):

@@ -4,14 +4,19 @@ Nothing here raises over bad data: the report names file, episode, frame and rea
 refuses all of it; an error in an episode refuses that episode alone.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from practice.episodes import lerobot_format as fmt
 from practice.episodes.errors import DatasetError
-from practice.episodes.lerobot_checks import Ledger, check_rows, close_episodes
-from practice.episodes.lerobot_format import DatasetLimits, Info
+from practice.episodes.lerobot_checks import (
+    Ledger,
+    check_final_pictures,
+    check_rows,
+    close_episodes,
+)
+from practice.episodes.lerobot_expect import Expectations
+from practice.episodes.lerobot_format import DatasetLimits
 from practice.episodes.lerobot_meta import Dataset, open_dataset
 from practice.episodes.lerobot_read import scan
 from practice.episodes.report import (
@@ -22,34 +27,6 @@ from practice.episodes.report import (
     Totals,
     whole_dataset,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Expectations:
-    """What the embodiment needs of a dataset."""
-
-    features: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    """Feature -> shape."""
-    fps: float | None = None
-    """Control rate, frames per second."""
-
-    def findings(self, info: Info) -> Iterator[Finding]:
-        """Where the dataset does not fit (errors), and what it has too much (infos)."""
-        for name, shape in self.features.items():
-            there = info.numeric.get(name)
-            if there is None:
-                reason = f"has no numeric feature {name!r}, which the embodiment needs"
-                yield Finding("error", fmt.INFO, reason)
-            elif there.shape != tuple(shape):
-                reason = f"{name} has shape {there.shape}; the embodiment has {tuple(shape)}"
-                yield Finding("error", fmt.INFO, reason)
-        if self.fps is not None and info.fps != self.fps:
-            reason = f"fps is {info.fps}; the embodiment is controlled at {self.fps:g} per second"
-            yield Finding("error", fmt.INFO, reason)
-        known = {*self.features, *fmt.BOOKKEEPING, fmt.SUCCESS, fmt.DONE, fmt.REWARD}
-        for name in sorted(info.numeric.keys() - known if self.features else ()):
-            reason = f"feature {name!r} is not used: the embodiment does not know it"
-            yield Finding("info", fmt.INFO, reason)
 
 
 def validate_dataset(
@@ -69,12 +46,15 @@ def validate_dataset(
         dataset = open_dataset(folder, limits)
     except DatasetError as error:
         return whole_dataset(error.file, error.reason, before=before)
-    findings = [*before, *_notes(dataset, limits)]
-    findings += (expect or Expectations()).findings(dataset.info)
+    expect = expect or Expectations()
+    findings = [*before, *expect.findings(dataset.info, limits), *_notes(dataset, limits)]
+    pictures = [name for name in expect.observations(dataset.info) if name in dataset.info.pictures]
     episodes: list[EpisodeReport] = []
     if not _refused(findings):
         ledger = Ledger(len(dataset.episodes))
-        findings += _check_files(dataset, ledger, limits, progress)
+        names = [*dataset.info.numeric, *pictures]
+        findings += _check_files(dataset, names, ledger, limits, progress)
+        check_final_pictures(dataset, pictures, ledger)
         if not _refused(findings):
             episodes = close_episodes(dataset, ledger, limits)
             findings += _limited(ledger, dataset, limits.findings)
@@ -86,14 +66,18 @@ def _refused(findings: Sequence[Finding]) -> bool:
 
 
 def _check_files(
-    dataset: Dataset, ledger: Ledger, limits: DatasetLimits, progress: Progress | None
+    dataset: Dataset,
+    names: Sequence[str],
+    ledger: Ledger,
+    limits: DatasetLimits,
+    progress: Progress | None,
 ) -> list[Finding]:
     """Fill the ledger from every data file; gives one finding per file that cannot be read."""
     findings = []
     done = 0
     for file in dataset.data_files():
         try:
-            for rows in scan(dataset, file, list(dataset.info.numeric), limits):
+            for rows in scan(dataset, file, names, limits):
                 check_rows(dataset, rows, ledger)
                 done += len(rows.episode)
                 if progress:
@@ -105,8 +89,6 @@ def _check_files(
 
 def _notes(dataset: Dataset, limits: DatasetLimits) -> Iterator[Finding]:
     """What a person should know though nothing is wrong with the episodes."""
-    for name in dataset.info.cameras:
-        yield Finding("info", fmt.INFO, f"camera {name!r} is not read by this version")
     if (dataset.root / fmt.STATS).exists():
         try:
             fmt.load_json(dataset.root, fmt.STATS, limits)

@@ -18,14 +18,17 @@ import pyarrow.parquet as pq
 
 from practice.episodes import lerobot_format as fmt
 from practice.episodes.atomic import file_renamed_last, folder_renamed_last
-from practice.episodes.columns import list_column
+from practice.episodes.columns import is_picture, list_column, picture_column
 from practice.episodes.errors import DatasetError
 from practice.episodes.lerobot_format import FeatureLike
 from practice.episodes.lerobot_layout import Layout, Notes, Place, checked_features, tasks_table
-from practice.episodes.lerobot_stats import RunningStats
+from practice.episodes.lerobot_stats import PictureStats, RunningStats
+from practice.episodes.pictures import encode_png
 from practice.episodes.types import Episode
 
 _GROUP_ROWS = 1 << 16
+_GROUP_BYTES = 32 << 20
+"""Pixels that wait for their row group; packing copies them a few times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,15 @@ class _Shards:
             self._sink = path.open("wb")
             # A dictionary serves the counters; measured numbers hardly repeat.
             counters = [field.name for field in self._schema if pa.types.is_integer(field.type)]
-            self._writer = pq.ParquetWriter(self._sink, self._schema, use_dictionary=counters)
+            # Only zstd sees that a frame is almost the one before it.
+            pictures = any(is_picture(field.type) for field in self._schema)
+            self._writer = pq.ParquetWriter(
+                self._sink,
+                self._schema,
+                use_dictionary=counters,
+                compression="zstd" if pictures else "snappy",
+                write_statistics=counters if pictures else True,
+            )
         self._writer.write_table(pa.table(dict(columns), self._schema))
         if self._sink.tell() >= fmt.FILE_MEGABYTES << 20:
             self.close()
@@ -135,10 +146,13 @@ class _Writer:
         self._stats = {
             name: RunningStats(feature.size, boolean=feature.dtype == "bool")
             for name, feature in layout.features.items()
+            if not feature.picture
         }
+        self._picture_stats = {name: PictureStats() for name in layout.cameras}
         self._tasks: dict[str, int] = {}
         self._waiting: list[tuple[Episode, Notes]] = []
         self._waiting_rows = 0
+        self._waiting_bytes = 0
         self._episodes = 0
         self._frames = 0
 
@@ -148,7 +162,8 @@ class _Writer:
         self._tasks.setdefault(episode.instruction, len(self._tasks))
         self._waiting.append((episode, notes))
         self._waiting_rows += episode.length
-        if self._waiting_rows >= _GROUP_ROWS:
+        self._waiting_bytes += sum(episode.observation[n].nbytes for n in self._layout.cameras)
+        if self._waiting_rows >= _GROUP_ROWS or self._waiting_bytes >= _GROUP_BYTES:
             self._flush()
 
     def close(self) -> None:
@@ -163,7 +178,9 @@ class _Writer:
             raise DatasetError("the dataset", "has no episodes to write")
         written = Written(self._episodes, self._frames, len(self._tasks))
         pq.write_table(tasks_table(list(self._tasks)), self._root / fmt.TASKS)
-        _write_json(self._root / fmt.STATS, {n: s.to_json() for n, s in self._stats.items()})
+        stats = {name: kept.to_json() for name, kept in self._stats.items()}
+        pictures = {name: kept.to_json() for name, kept in self._picture_stats.items()}
+        _write_json(self._root / fmt.STATS, {**stats, **pictures})
         _write_json(self._root / fmt.INFO, self._layout.info(*astuple(written)))
         return written
 
@@ -174,12 +191,16 @@ class _Writer:
         values = self._layout.rows(episodes, self._tasks, self._episodes, self._frames)
         for name, rows in values.items():
             self._stats[name].update(rows)
+        columns = {name: list_column(rows) for name, rows in values.items()}
+        for name, pictures in self._layout.pictures(episodes).items():
+            self._picture_stats[name].update(pictures)
+            columns[name] = picture_column([encode_png(picture) for picture in pictures])
         place = Place(self._episodes, self._frames, self._data.place, self._meta.place)
-        self._data.write({name: list_column(rows) for name, rows in values.items()})
+        self._data.write(columns)
         self._meta.write(self._layout.episode_columns(self._waiting, place))
         self._episodes += len(episodes)
         self._frames += self._waiting_rows
-        self._waiting, self._waiting_rows = [], 0
+        self._waiting, self._waiting_rows, self._waiting_bytes = [], 0, 0
 
 
 def _write_json(path: Path, data: Mapping[str, object]) -> None:

@@ -52,6 +52,11 @@ class Episode:
     iteration: int = 0
     """Which iteration of the run the episode ended in."""
 
+    success_step: int | None = None
+    """How many steps it took until the goal was first reached, 1 to T: row `success_step` of the
+    observations is the first at the goal. None where it never was, or nobody knows.
+    """
+
     @property
     def length(self) -> int:
         """T, the number of actions taken."""

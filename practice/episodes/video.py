@@ -1,6 +1,7 @@
 """Pictures for people: frames to h264 that browsers play and scrub, and single frames to jpeg."""
 
 import tempfile
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -28,20 +29,42 @@ def encode_video(
     height, width = frames.shape[1:3]
     if height % 2 or width % 2:
         frames = np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    return _encoded(frames, (frames.shape[1], frames.shape[2]), fps, crf, preset)
+
+
+def encode_frames(frames: Iterable[NDArray[np.uint8]], fps: int | Fraction, *, size: int) -> bytes:
+    """As `encode_video`, of frames (size, size, 3) that come one by one and need not be in memory together; `size` is even."""
+    assert size % 2 == 0, size
+    return _encoded(frames, (size, size), fps, 23, "veryfast")
+
+
+def _encoded(
+    frames: Iterable[NDArray[np.uint8]],
+    shape: tuple[int, int],
+    fps: int | Fraction,
+    crf: int,
+    preset: str,
+) -> bytes:
     # The index can only be moved to the front of a real file.
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "video.mp4"
-        _write(path, frames, Fraction(fps), {"crf": str(crf), "preset": preset})
+        _write(path, frames, shape, Fraction(fps), {"crf": str(crf), "preset": preset})
         return path.read_bytes()
 
 
-def _write(path: Path, frames: NDArray[np.uint8], fps: Fraction, quality: dict[str, str]) -> None:
+def _write(
+    path: Path,
+    frames: Iterable[NDArray[np.uint8]],
+    shape: tuple[int, int],
+    fps: Fraction,
+    quality: dict[str, str],
+) -> None:
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as out:
         # Without B-frames decoding order is display order, so no edit list shifts the times.
         group = str(max(1, round(fps * Fraction(_KEYFRAME_SECONDS))))
         options = {**quality, "g": group, "bf": "0", "tune": "fastdecode"}
         stream: Any = out.add_stream("libx264", rate=fps, options=options)
-        stream.height, stream.width = frames.shape[1:3]
+        stream.height, stream.width = shape
         stream.pix_fmt = "yuv420p"
         stream.codec_context.thread_count = 1  # small pictures are slower with more
         stream.codec_context.time_base = 1 / fps

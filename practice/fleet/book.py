@@ -28,6 +28,9 @@ class Rules:
     detector_hold: int = 1
     """Ticks in a row the detector must say done before it ends an episode."""
 
+    linger: int = 0
+    """Ticks an episode that true success ends goes on after it, so that arrival is seen as well."""
+
 
 @dataclass(frozen=True, slots=True)
 class Endings:
@@ -53,13 +56,16 @@ class Endings:
     fired_true: NDArray[np.bool_]
     """Whether the goal had been reached by then."""
 
+    success_step: NDArray[np.int64]
+    """After how many steps the goal was first reached; -1 for never."""
+
     @classmethod
     def join(cls, parts: list[Endings]) -> Endings:
         """One after the other."""
         if not parts:
             none = np.zeros(0, dtype=np.int64)
             no = np.zeros(0, dtype=np.bool_)
-            return cls(none, none, none, none, no, no, none, no)
+            return cls(none, none, none, none, no, no, none, no, none)
         return cls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)))
 
     def to_tree(self) -> dict[str, NDArray[Any]]:
@@ -89,6 +95,7 @@ class EpisodeBook:
         "held",
         "fired_step",
         "fired_true",
+        "success_step",
         "active",
         "fresh",
     )
@@ -115,6 +122,7 @@ class EpisodeBook:
         self.held = np.zeros(num_robots, dtype=np.int64)
         self.fired_step = np.full(num_robots, -1, dtype=np.int64)
         self.fired_true = np.zeros(num_robots, dtype=np.bool_)
+        self.success_step = np.full(num_robots, -1, dtype=np.int64)
         self.active = np.zeros(num_robots, dtype=np.bool_)
         self.fresh = np.zeros(num_robots, dtype=np.bool_)
 
@@ -134,6 +142,7 @@ class EpisodeBook:
         for flags in (self.succeeded, self.detector, self.fired_true):
             flags[robots] = False
         self.step[robots], self.held[robots], self.fired_step[robots] = 0, 0, -1
+        self.success_step[robots] = -1
         self.active[robots], self.fresh[robots] = True, True
         return robots
 
@@ -153,9 +162,13 @@ class EpisodeBook:
         self.step[rows], self.fresh[rows] = step, False
         reason = np.where(step >= rules.horizon, ENDED_BY.index("horizon"), -1)
         if success is not None:
+            first_time = success & ~self.succeeded[rows]
             self.succeeded[rows] |= success
+            self.success_step[rows[first_time]] = step[first_time]
             if rules.terminate_on == "success":
-                reason[success] = ENDED_BY.index("success")
+                since = step - self.success_step[rows]
+                arrived = self.succeeded[rows] & ((since >= rules.linger) | (step >= rules.horizon))
+                reason[arrived] = ENDED_BY.index("success")
         if distance is not None:
             says_done = distance <= rules.threshold
             self.detector[rows] = says_done
@@ -178,6 +191,7 @@ class EpisodeBook:
             self.detector[robots],
             self.fired_step[robots],
             self.fired_true[robots],
+            self.success_step[robots],
         )
 
     def uid(self, robot: int) -> str:

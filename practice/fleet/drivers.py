@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from models_store.actions import ActionDistribution
 from models_store.efm import EFM
 from models_store.instructions import Instructions
 from models_store.steps_to_go import Bins
@@ -19,7 +20,9 @@ from practice.embodiments.interface import Demonstrator, Observation
 class Driver(Protocol):
     """Chooses actions for rows of the fleet."""
 
-    def begin(self, robots: NDArray[np.int64], seeds: NDArray[np.uint64]) -> None:
+    def begin(
+        self, robots: NDArray[np.int64], seeds: NDArray[np.uint64], instructions: Sequence[str]
+    ) -> None:
         """New episodes begin for these robots, (k,) each."""
         ...
 
@@ -40,15 +43,25 @@ class PolicyDriver:
         self.model, self.generator = model, generator
         self._device, self._greedy = device, greedy
 
-    def begin(self, robots: NDArray[np.int64], seeds: NDArray[np.uint64]) -> None:
+    def begin(
+        self, robots: NDArray[np.int64], seeds: NDArray[np.uint64], instructions: Sequence[str]
+    ) -> None:
         """Nothing to prepare: the policy has no memory."""
 
-    @torch.inference_mode()
     def act(
         self, observation: Observation, instructions: Instructions, robots: NDArray[np.int64]
     ) -> NDArray[np.float32]:
         """Sampled actions (k, A), or the mode when greedy."""
-        answer = self.model.policy(tensors(observation, self._device), instructions)
+        return self.choose(self.think(observation, instructions))
+
+    @torch.inference_mode()
+    def think(self, observation: Observation, instructions: Instructions) -> ActionDistribution:
+        """The policy's answer for k robots; draws nothing, so several threads may think at once."""
+        return self.model.policy(tensors(observation, self._device), instructions)
+
+    @torch.inference_mode()
+    def choose(self, answer: ActionDistribution) -> NDArray[np.float32]:
+        """Actions (k, A) of an answer; the order of calls decides who gets which noise."""
         action = answer.mode() if self._greedy else answer.sample(self.generator)
         return np.asarray(action.cpu().numpy(), dtype=np.float32)
 
@@ -60,9 +73,11 @@ class DemonstratorDriver:
         """The expert must have been made for as many robots as the fleet has."""
         self._demonstrator = demonstrator
 
-    def begin(self, robots: NDArray[np.int64], seeds: NDArray[np.uint64]) -> None:
+    def begin(
+        self, robots: NDArray[np.int64], seeds: NDArray[np.uint64], instructions: Sequence[str]
+    ) -> None:
         """Plan new routes."""
-        self._demonstrator.begin(robots, seeds)
+        self._demonstrator.begin(robots, seeds, instructions)
 
     def act(
         self, observation: Observation, instructions: Instructions, robots: NDArray[np.int64]
@@ -91,6 +106,7 @@ class Judge:
     def __init__(self, model: EFM, *, device: str = "cpu") -> None:
         """The model is never trained here."""
         self._model, self._device = model.eval(), device
+        self.previous = model.spec.previous
         bins = Bins(model.spec.steps_to_go_bins, model.spec.steps_to_go_width)
         self.bin_centres: NDArray[np.float32] = bins.centres().numpy()
 

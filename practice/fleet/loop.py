@@ -1,12 +1,15 @@
-"""The one interaction loop: robots in lock step, one batched forward per question and tick.
+"""The one interaction loop: robots in lock step, one batched forward per question and group.
 
 Demonstrations, practice and evaluation all run through here; recording and watching are sinks.
 Learning sees a tick as a `Moment` (only the robots that moved); sinks see it as a `Tick` (all).
+
+A tick asks the driver about one group of robots after the other, and the judge about each group
+once it has moved, so that worker processes simulate while this process infers. Which groups there
+are is part of the plan and never depends on who simulates: the numbers do not either.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,12 +20,20 @@ from models_store.errors import LearningError
 from models_store.instructions import Instructions
 from practice.embodiments.interface import Embodiment, Observation
 from practice.episodes.types import Episode
+from practice.fleet.announcer import Announcer
 from practice.fleet.book import ENDED_BY, Endings, EpisodeBook
 from practice.fleet.drivers import Driver, Judge, Verdict
+from practice.fleet.mind import Mind
 from practice.fleet.pacing import Pacer
 from practice.fleet.plan import FleetPlan, Moment
-from practice.fleet.tick import Sink, Tick
+from practice.fleet.pool import available_cores, make_stepper
+from practice.fleet.senses import Senses, take
+from practice.fleet.tick import Sink
 from practice.fleet.trace import Trace
+
+_Rows = NDArray[np.int64]
+_Distance = NDArray[np.float32] | None
+_Part = tuple[_Rows, Observation, Instructions]
 
 
 class Fleet:
@@ -45,27 +56,36 @@ class Fleet:
             raise LearningError(
                 f"{embodiment.spec.title} cannot tell true success; end episodes by the detector."
             )
-        self.plan, self.driver, self._judge, self._sinks = plan, driver, judge, sinks
+        self.plan, self.driver, self._judge = plan, driver, judge
         self._pacer = pacer
-        self._sim = embodiment.make_fleet(plan.num_robots)
         self._low, self._high = embodiment.action_limits(plan.limits)
+        self._sim = make_stepper(embodiment, plan.num_robots, plan.processes)
+        self._mind = Mind(min(plan.groups, available_cores()) if plan.processes else 0)
         self.book = EpisodeBook(
             plan.num_robots, seed=plan.seed, first_seed=plan.first_seed, episodes=plan.episodes
         )
         keep = plan.collect or plan.trace
         self.trace = Trace(plan.num_robots, plan.rules.horizon) if keep else None
-        self._observation: Observation = {}
+        self._senses = Senses(plan.num_robots, plan.previous)
         self._distance = np.zeros(plan.num_robots, dtype=np.float32)
         self.instruction = np.zeros(plan.num_robots, dtype=np.int64)
         self._knows_success = embodiment.spec.knows_success
-        self._told: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
-        """Spread (R,) and probabilities (R, bins) as the sinks hear them; kept only for them."""
+        self._announcer = Announcer(sinks, plan.num_robots)
+        groups = np.array_split(np.arange(plan.num_robots), min(plan.groups, plan.num_robots))
+        self._first = np.array([group[0] for group in groups[1:]], dtype=np.int64)
+        """The first robot of every group but the first."""
+
         self.env_steps = 0
 
     @property
     def finished(self) -> bool:
         """Whether every planned episode has ended."""
-        return bool(self._observation) and not self.book.active.any()
+        return bool(self._senses.now) and not self.book.active.any()
+
+    def close(self) -> None:
+        """Let go of worker processes; a fleet that nobody holds any more does so by itself."""
+        self._sim.close()
+        self._mind.close()
 
     def tick(
         self, iteration: int = 0, *, before_restart: Callable[[Endings], None] | None = None
@@ -74,30 +94,22 @@ class Fleet:
 
         `before_restart` hears of ended episodes while the trace still holds them.
         """
-        if not self._observation:
+        if not self._senses.now:
             self._begin(np.arange(self.plan.num_robots))
         if self._pacer is not None:
             self._pacer.wait()
         rows = np.flatnonzero(self.book.active)
-        before = _take(self._observation, rows)
+        before = self._senses.of(rows)
         instructions = Instructions(self.plan.instructions, self.instruction[rows])
-        sampled = self.driver.act(before, instructions, rows)
-        action = self._command(rows, sampled)
-        transition = self._sim.step(action)
-        self._observation = transition.observation
-        after = _take(self._observation, rows)
-        distance_before, distance = self._judge_rows(rows, before, after, instructions)
-        success = None if transition.success is None else transition.success[rows]
+        sampled, success, distance_before, distance = self._move(rows, before, instructions)
         reason = self.book.advance(rows, success, distance, self.plan.rules)
-        if self.trace is not None:
-            self.trace.observe(rows, self.book.step[rows], after)
         self.env_steps += len(rows)
         ended = reason >= 0
         endings = self.book.endings(rows[ended], reason[ended])
         whole = range(len(endings)) if self.plan.collect else ()
         episodes = [self._episode(endings, i, iteration) for i in whole]
-        if self._sinks:
-            self._announce(action, endings.robot, iteration)
+        if self._announcer:
+            self._announce(rows, sampled, endings.robot, iteration)
         if len(endings):
             if before_restart is not None:
                 before_restart(endings)
@@ -112,58 +124,101 @@ class Fleet:
             "sim": self._sim.state(),
             "book": self.book.state(),
             "trace": None if self.trace is None else self.trace.state(),
-            "observation": {name: array.copy() for name, array in self._observation.items()},
+            "senses": self._senses.state(),
             "distance": self._distance.copy(),
             "instruction": self.instruction.copy(),
             "env_steps": self.env_steps,
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state()`; the plan must be the same."""
+        """Go on from `state()`; the plan must be the same, its processes may differ."""
         self._sim.load_state(state["sim"])
         self.book.load_state(state["book"])
         if self.trace is not None:
             self.trace.load_state(state["trace"])
-        self._observation = {name: np.array(a) for name, a in state["observation"].items()}
+        self._senses.load_state(state["senses"])
         self._distance = np.array(state["distance"])
         self.instruction = np.array(state["instruction"])
         self.env_steps = int(state["env_steps"])
 
-    def _begin(self, robots: NDArray[np.int64]) -> None:
+    def _begin(self, robots: _Rows) -> None:
         """Start the next episodes of these robots, as far as any are left to start."""
         robots = self.book.begin(robots)
         if not len(robots):
             return
         seeds = self.book.seed[robots]
         self.instruction[robots] = (seeds % np.uint64(len(self.plan.instructions))).astype(np.int64)
-        self.driver.begin(robots, seeds)
-        started = self._sim.reset(robots, seeds)
-        shown = self._observation or _room(started, self.plan.num_robots)
-        # Listeners may still hold the arrays of this tick: write into copies.
-        self._observation = {name: array.copy() for name, array in shown.items()}
-        for name, rows in started.items():
-            self._observation[name][robots] = rows
+        texts = self._texts(robots)
+        self.driver.begin(robots, seeds, texts)
+        started = self._sim.reset(robots, seeds, texts)
+        self._senses.start(robots, started)
         if self.trace is not None:
             self.trace.observe(robots, self.book.step[robots], started)
 
-    def _judge_rows(
-        self,
-        rows: NDArray[np.int64],
-        before: Observation,
-        after: Observation,
-        instructions: Instructions,
-    ) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
-        """d before and after the action. Starts of new episodes ride along in the same forward."""
-        if self._judge is None:
-            return None, None
+    def _move(
+        self, rows: _Rows, before: Observation, instructions: Instructions
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None, _Distance, _Distance]:
+        """Actions, success and d before and after, of all active robots `rows`, (k, ...) each."""
+        parts = self._parts(rows, before, instructions)
+        chosen = [
+            self._mind.act(self.driver, sight, texts, robots) for robots, sight, texts in parts
+        ]
+        sampled = []
+        for (robots, _, _), choose in zip(parts, chosen, strict=True):
+            sampled.append(choose())
+            self._sim.begin(robots, self._limited(sampled[-1]))
+            if self.trace is not None:
+                self.trace.act(robots, self.book.step[robots], sampled[-1])
+        moved, verdicts, success = [], [], []
+        for robots, sight, texts in parts:
+            transition = self._sim.finish()
+            moved.append((robots, transition.observation))
+            success.append(transition.success)
+            if self.trace is not None:
+                self.trace.observe(robots, self.book.step[robots] + 1, transition.observation)
+            if self._judge is not None:
+                after = self._senses.after(sight, transition.observation)
+                verdicts.append(self._ask_judge(robots, sight, after, texts))
+        self._senses.move(moved)
+        judged = [self._judged(p[0], v()) for p, v in zip(parts, verdicts, strict=False)]
+        return (
+            _joined(sampled),
+            _joined([known for known in success if known is not None])
+            if self._knows_success
+            else None,
+            _joined([past for past, _ in judged]) if judged else None,
+            _joined([now for _, now in judged]) if judged else None,
+        )
+
+    def _parts(self, rows: _Rows, before: Observation, instructions: Instructions) -> list[_Part]:
+        """What moves, group by group."""
+        assert len(rows), "nobody moves"
+        if not len(self._first):
+            return [(rows, before, instructions)]
+        parts = np.split(np.arange(len(rows)), np.searchsorted(rows, self._first))
+        return [
+            (rows[part], take(before, part), instructions.rows(part)) for part in parts if len(part)
+        ]
+
+    def _ask_judge(
+        self, rows: _Rows, before: Observation, after: Observation, instructions: Instructions
+    ) -> Callable[[], Verdict]:
+        """d after the action. Starts of new episodes ride along in the same forward, at its end."""
+        assert self._judge is not None
         fresh = np.flatnonzero(self.book.fresh[rows])
         batch, asked = after, instructions
         if len(fresh):
             batch = {name: np.concatenate([after[name], before[name][fresh]]) for name in after}
             index = np.concatenate([instructions.index, instructions.index[fresh]])
             asked = Instructions(instructions.texts, index)
-        details = bool(self._sinks) or self.plan.collect
-        verdict, k = self._judge(batch, asked, details=details), len(rows)
+        details = bool(self._announcer) or self.plan.collect
+        return self._mind.judge(self._judge, batch, asked, details=details)
+
+    def _judged(
+        self, rows: _Rows, verdict: Verdict
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Keep the judge's word on robots that moved; d before and after, (k,)."""
+        fresh, k = np.flatnonzero(self.book.fresh[rows]), len(rows)
         self._distance[rows[fresh]] = verdict.distance[k:]
         before_action = self._distance[rows]
         self._distance[rows] = verdict.distance[:k]
@@ -172,45 +227,25 @@ class Fleet:
             first, later = (None, None) if spread is None else (spread[k:], spread[:k])
             self.trace.judge(rows[fresh], step[fresh], verdict.distance[k:], first)
             self.trace.judge(rows, step + 1, verdict.distance[:k], later)
-        if self._sinks:
-            self._remember(rows, verdict)
+        if self._announcer:
+            self._announcer.judged(rows, verdict)
         return before_action, verdict.distance[:k]
-
-    def _command(
-        self, rows: NDArray[np.int64], sampled: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        """What is sent, (R, A): limited for the robots that move, nothing for those that wait."""
-        if self.trace is not None:
-            self.trace.act(rows, self.book.step[rows], sampled)
-        action = np.zeros((self.plan.num_robots, sampled.shape[1]), dtype=np.float32)
-        action[rows] = self._limited(sampled)
-        return action
 
     def _limited(self, action: NDArray[np.float32]) -> NDArray[np.float32]:
         """(..., A) cut to the task's limits. Half the cost of `np.clip` on short vectors."""
         limited: NDArray[np.float32] = np.minimum(np.maximum(action, self._low), self._high)
         return limited
 
-    def _remember(self, rows: NDArray[np.int64], verdict: Verdict) -> None:
-        """Keep the newest answer of every robot for the sinks, also of those that wait."""
-        assert verdict.spread is not None
-        assert verdict.probs is not None
-        if self._told is None:
-            robots, bins = self.plan.num_robots, verdict.probs.shape[1]
-            self._told = (
-                np.zeros(robots, dtype=np.float32),
-                np.zeros((robots, bins), dtype=np.float32),
-            )
-        self._told[0][rows] = verdict.spread[: len(rows)]
-        self._told[1][rows] = verdict.probs[: len(rows)]
+    def _texts(self, robots: _Rows | slice = slice(None)) -> list[str]:
+        """The instruction of each of these robots."""
+        return [self.plan.instructions[i] for i in self.instruction[robots].tolist()]
 
     def _episode(self, endings: Endings, i: int, iteration: int) -> Episode:
         """The i-th of the episodes that just ended, cut out of the trace."""
         assert self.trace is not None
         assert self.trace.sampled is not None
         robot, length = int(endings.robot[i]), int(endings.steps[i])
-        judged = self._judge is not None
-        action = self._limited(self.trace.sampled[robot, :length])
+        judged, arrived = self._judge is not None, int(self.book.success_step[robot])
         return Episode(
             uid=self.book.uid(robot),
             robot=robot,
@@ -220,51 +255,34 @@ class Fleet:
                 name: array[robot, : length + 1].copy()
                 for name, array in self.trace.observation.items()
             },
-            action=action,
+            action=self._limited(self.trace.sampled[robot, :length]),
             distance=self.trace.distance[robot, : length + 1].copy() if judged else None,
             spread=self.trace.spread[robot, : length + 1].copy() if judged else None,
             ended_by=ENDED_BY[endings.ended_by[i]],
             detector_success=bool(endings.detector[i]) if judged else None,
             true_success=bool(endings.true_success[i]) if self._knows_success else None,
             iteration=iteration,
+            success_step=arrived if arrived >= 0 else None,
         )
 
     def _announce(
-        self, action: NDArray[np.float32], ended: NDArray[np.int64], iteration: int
+        self, rows: _Rows, sampled: NDArray[np.float32], ended: _Rows, iteration: int
     ) -> None:
-        """Tell the sinks, before ended robots start anew."""
-        book, told = self.book, self._told
-        ending = np.zeros(self.plan.num_robots, dtype=np.bool_)
-        ending[ended] = True
-        tick = Tick(
+        """Tell the sinks, before ended robots start anew; robots that wait are sent nothing."""
+        action = np.zeros((self.plan.num_robots, sampled.shape[1]), dtype=np.float32)
+        action[rows] = self._limited(sampled)
+        self._announcer.tell(
+            self.book,
+            self._senses.now,
+            action,
+            ended,
             iteration=iteration,
-            step=book.step.copy(),
-            observation=self._observation,
-            action=action,
-            distance=self._distance.copy() if told else None,
-            spread=told[0].copy() if told else None,
-            probs=told[1].copy() if told else None,
+            instructions=self._texts(),
             bin_centres=self._judge.bin_centres if self._judge else None,
-            detector=book.detector.copy() if told else None,
-            true_success=book.succeeded.copy() if self._knows_success else None,
-            active=book.active.copy(),
-            ended=ending,
-            instructions=[self.plan.instructions[i] for i in self.instruction.tolist()],
-            uid=[book.uid(robot) for robot in range(self.plan.num_robots)],
-            captured_at=time.time(),
+            knows_success=self._knows_success,
         )
-        for sink in self._sinks:
-            sink.on_tick(tick)
 
 
-def _take(observation: Observation, rows: NDArray[np.int64]) -> Observation:
-    """Rows of every feature."""
-    return {name: array[rows] for name, array in observation.items()}
-
-
-def _room(rows: Observation, num_robots: int) -> Observation:
-    """Zeros for all robots, in the shape of these rows."""
-    return {
-        name: np.zeros((num_robots, *array.shape[1:]), dtype=array.dtype)
-        for name, array in rows.items()
-    }
+def _joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """One after the other; a single part is not copied."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

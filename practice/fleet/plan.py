@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from models_store.instructions import Instructions
 from practice.embodiments.interface import Observation
+from practice.embodiments.spec import EmbodimentSpec
 from practice.episodes.types import Episode
 from practice.fleet.book import Endings, Rules
 
@@ -64,3 +65,30 @@ class FleetPlan:
 
     trace: bool = False
     """Whether to keep whole running episodes even when none are handed out."""
+
+    previous: tuple[str, ...] = ()
+    """Features whose value one step earlier is given to driver and judge too, as
+    `"<name>.previous"`; at an episode's first step it equals the current value.
+    """
+
+    processes: int = 0
+    """Worker processes that simulate; 0: this process. Results never depend on it."""
+
+    groups: int = 1
+    """In how many parts a tick is done, so that the policy answers for one part while another is
+    simulated. Noise is drawn part by part, so a fleet in two parts repeats itself exactly, with
+    any number of processes, but draws other actions than a fleet in one.
+    """
+
+
+_MOST, _ROBOTS = 8, 64
+
+
+def groups_for(spec: EmbodimentSpec, num_robots: int) -> int:
+    """Parts of a tick that suit a fleet; never a matter of the machine, for numbers depend on it.
+
+    Pictures take long enough to draw for the policy to answer meanwhile. Parts come in pairs, for
+    two cores to think about; large fleets have more, each a batch worth its questions.
+    """
+    pairs = max(num_robots // (2 * _ROBOTS), 1)
+    return min(2 * pairs, _MOST, num_robots) if spec.cameras else 1

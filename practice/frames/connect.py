@@ -10,6 +10,7 @@ from redis.backoff import NoBackoff
 from practice.embodiments.interface import Embodiment
 from practice.frames.drawer import Place, ProcessDrawer
 from practice.frames.drawing import LiveOptions, Shown
+from practice.frames.painting import drawn_from
 from practice.frames.sink import LiveSink
 from practice.frames.store import FrameStore, LiveKeys, writer_client
 
@@ -28,7 +29,7 @@ def live_sink(
     return LiveSink(
         FrameStore(writer_client(settings.EFM_REDIS_URL), keys),
         ProcessDrawer(place),
-        Shown(run, horizon, threshold, options),
+        Shown(run, horizon, threshold, options, drawn_from(embodiment.spec)),
     )
 
 

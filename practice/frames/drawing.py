@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from practice.embodiments.interface import Embodiment
 from practice.fleet.tick import Tick
 from practice.frames.format import FleetFrame, Outcome, Tile, pack, unpack
+from practice.frames.painting import paint
 from practice.frames.store import Wants
 
 _LENGTHS = struct.Struct("<II")
@@ -51,6 +52,8 @@ class Shown:
     horizon: int
     threshold: float | None
     options: LiveOptions
+    features: tuple[str, ...] | None = None
+    """What pictures are drawn from; only this goes to whoever draws. None: all that is observed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,9 @@ def sketch(
         centres=_floats(tick.bin_centres) if close else None,
         tiles=tuple(_tile(tick, r, options, last.get(r), close=r in near) for r in rows),
     )
-    return Sketch(frame, {name: array[rows] for name, array in tick.observation.items()})
+    names = tick.observation if shown.features is None else shown.features
+    seen = {name: tick.observation[name][rows] for name in names if name in tick.observation}
+    return Sketch(frame, seen)
 
 
 def finish(made: Sketch, embodiment: Embodiment, quality: int) -> FleetFrame:
@@ -89,7 +94,7 @@ def finish(made: Sketch, embodiment: Embodiment, quality: int) -> FleetFrame:
     tiles = []
     for index, tile in enumerate(made.frame.tiles):
         row = {name: array[index] for name, array in made.observation.items()}
-        picture = np.ascontiguousarray(embodiment.render(row, size=tile.size))
+        picture = paint(embodiment, row, size=tile.size)
         jpeg = simplejpeg.encode_jpeg(picture, quality=quality, colorsubsampling="420")
         tiles.append(replace(tile, jpeg=jpeg))
     return replace(made.frame, tiles=tuple(tiles))

@@ -20,6 +20,7 @@ from practice.fleet.book import Endings
 from practice.fleet.drivers import tensors
 from practice.fleet.loop import Fleet
 from practice.fleet.plan import Moment
+from practice.fleet.senses import PREVIOUS
 from practice.learning.returns import episode_returns, window_returns
 
 
@@ -125,13 +126,17 @@ def _cut(fleet: Fleet, endings: Endings, gamma: float) -> _Part:
     assert trace is not None
     assert trace.sampled is not None
     longest = int(endings.steps.max())
-    inside = np.arange(longest)[None, :] < endings.steps[:, None]
+    which, step = np.nonzero(np.arange(longest)[None, :] < endings.steps[:, None])
     returns = episode_returns(trace.distance[robots, : longest + 1], endings.steps, gamma)
+    robot, before = robots[which], np.maximum(step - 1, 0)
+    # Rows are picked out of the trace in one go: pictures are copied once.
+    seen = {name: array[robot, step] for name, array in trace.observation.items()}
+    past = {name + PREVIOUS: trace.observation[name][robot, before] for name in fleet.plan.previous}
     return _Part(
-        {name: array[robots, :longest][inside] for name, array in trace.observation.items()},
-        trace.sampled[robots, :longest][inside],
-        returns[inside],
-        np.repeat(fleet.instruction[robots], endings.steps),
+        seen | past,
+        trace.sampled[robot, step],
+        returns[which, step],
+        fleet.instruction[robot],
     )
 
 

@@ -71,6 +71,35 @@ class SFTConfig(Config):
     validation_rows: int = setting(
         8_192, help="At most this many rows per validation.", minimum=1, maximum=10_000_000
     )
+    clip_gradient: float = setting(
+        0.0, help="Longest gradient a step may follow; 0: as it comes.", minimum=0.0, maximum=1e6
+    )
+    mirror: bool = setting(
+        False,
+        help="Show half of every batch in a mirror, action and words included, where the robot's "
+        "world has a mirror image.",
+    )
+    previous_frame: bool = setting(
+        True, help="Cameras: show the frame of one step before as well, so that motion is seen."
+    )
+    queries: int = setting(
+        16, help="Cameras: how many things the instruction may look for.", minimum=1, maximum=256
+    )
+    arrival: Literal["success", "end"] = setting(
+        "success",
+        help="What steps-to-go counts down to: the goal, or the end of a demonstration that goes "
+        "on for some steps after it.",
+    )
+    temperature: float = setting(
+        1.0,
+        help="Cameras: T of the policy that Stage 1 hands on; below 1 it strays less. Training "
+        "itself is at 1.",
+        minimum=0.01,
+        maximum=100.0,
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = setting(
+        "auto", help="Cameras: numbers in the convolutions; auto: 16 bits where that is faster."
+    )
     policy_choice: Literal["best", "last"] = setting(
         "best",
         help="Keep the policy of the lowest validation loss, or the last one. Some robots succeed "
@@ -125,6 +154,24 @@ class PracticeConfig(Config):
         1, help="Steps in a row the detector must say done to end an episode.", minimum=1,
         maximum=1_000, unit="steps",
     )  # fmt: skip
+    temperature: float | None = setting(
+        None,
+        help="T of policies that choose among tokens, the same in practice, loss and evaluation. "
+        "Empty: as the start checkpoint says.",
+        minimum=0.01,
+        maximum=100.0,
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = setting(
+        "auto", help="Cameras: numbers in the convolutions; auto: 16 bits where that is faster."
+    )
+    clip_returns: float = setting(
+        0.0, help="Ours: returns, scaled or not, are cut to plus and minus this; 0: as they are.",
+        minimum=0.0, maximum=1e6,
+    )  # fmt: skip
+    clip_gradient: float = setting(
+        0.0, help="Ours: longest gradient a step may follow; 0: as it comes.", minimum=0.0,
+        maximum=1e6,
+    )  # fmt: skip
     normalise_returns: Literal["none", "scale"] = setting(
         "none", help="Ours: divide the returns by their standard deviation, the mean kept."
     )
@@ -149,6 +196,14 @@ class PracticeConfig(Config):
         minimum=0.0,
         maximum=10_000.0,
         unit="x control rate",
+    )
+    processes: int = setting(
+        0,
+        help="Processes that simulate. 0: one per core where pictures are drawn, else this one "
+        "alone; 1: this one alone. Results do not depend on it.",
+        minimum=0,
+        maximum=256,
+        unit="processes",
     )
 
     def __post_init__(self) -> None:
@@ -191,6 +246,15 @@ class EvaluationConfig(Config):
     terminate_on: Literal["detector", "success"] = setting(
         "success", help="What ends an episode before the horizon; success is always the true one."
     )
+    temperature: float | None = setting(
+        None,
+        help="T of policies that choose among tokens. Empty: as the checkpoint says.",
+        minimum=0.01,
+        maximum=100.0,
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = setting(
+        "auto", help="Cameras: numbers in the convolutions; auto: 16 bits where that is faster."
+    )
     actions: Literal["sampled", "greedy"] = setting(
         "sampled", help="Draw each action from the policy, or take the most likely one."
     )
@@ -198,6 +262,14 @@ class EvaluationConfig(Config):
         0.0, help="1: the task's control rate; 0: as fast as it goes.", minimum=0.0,
         maximum=10_000.0, unit="x control rate",
     )  # fmt: skip
+    processes: int = setting(
+        0,
+        help="Processes that simulate. 0: one per core where pictures are drawn, else this one "
+        "alone; 1: this one alone. Results do not depend on it.",
+        minimum=0,
+        maximum=256,
+        unit="processes",
+    )
 
 
 CONFIGS: dict[str, type[Config]] = {

@@ -16,10 +16,12 @@ from practice.learning.errors import LearningError
 @dataclass(frozen=True, slots=True)
 class Demonstrations:
     """N rows of E episodes. Row n is (o_t, a_t, T - t): T is the step at which the goal is
-    reached, so an episode of T actions gives T + 1 rows with T, T - 1, ..., 0 steps to go.
+    reached, so an episode of T actions gives T + 1 rows with T, T - 1, ..., 0 steps to go. Where a
+    demonstration goes on after T, those rows have 0 steps to go as well.
 
     The final observation carries no action: it teaches steps-to-go only. Without it the success
-    detector would never have seen success.
+    detector would never have seen success. Pictures stay bytes and each is kept once: the frame
+    before is found by its row.
     """
 
     observation: dict[str, NDArray[Any]]
@@ -51,6 +53,22 @@ class Demonstrations:
         """E"""
         return int(self.episode[-1]) + 1 if len(self) else 0
 
+    @property
+    def before(self) -> NDArray[np.int64]:
+        """(N,) the row of one step earlier in the same episode; of an episode's first, itself."""
+        rows = np.arange(len(self), dtype=np.int64)
+        rows[1:] -= self.episode[1:] == self.episode[:-1]
+        return rows
+
+    @property
+    def steps_to_end(self) -> NDArray[np.float32]:
+        """(N,) steps until the demonstration itself ends, however long it goes on after the goal."""
+        ends = np.cumsum(np.bincount(self.episode, minlength=self.num_episodes))
+        counted: NDArray[np.float32] = (ends[self.episode] - np.arange(len(self)) - 1).astype(
+            np.float32
+        )
+        return counted
+
     @classmethod
     def from_episodes(cls, episodes: Sequence[Episode]) -> Demonstrations:
         """Lay episodes end to end; episodes without any action are left out.
@@ -61,31 +79,25 @@ class Demonstrations:
         episodes = [episode for episode in episodes if episode.length]
         if not episodes:
             raise LearningError("There are no demonstrations to learn from; add a dataset first.")
-        names = tuple(episodes[0].observation)
-        for episode in episodes:
-            shapes = {n: a.shape[1:] for n, a in episode.observation.items()}
-            expected = {n: a.shape[1:] for n, a in episodes[0].observation.items()}
-            if shapes != expected or episode.action.shape[1:] != episodes[0].action.shape[1:]:
-                raise LearningError(
-                    f"Episode {episode.uid} has observations {shapes} and actions of "
-                    f"{episode.action.shape[1:]}; the first episode has {expected} and "
-                    f"{episodes[0].action.shape[1:]}. Leave one kind out."
-                )
+        names = [n for n in episodes[0].observation if all(n in e.observation for e in episodes)]
+        _check_alike(episodes, names)
         rows = np.array([episode.length + 1 for episode in episodes])
         texts = {text: i for i, text in enumerate(dict.fromkeys(e.instruction for e in episodes))}
         ends = np.cumsum(rows)
-        steps_to_go = (np.repeat(ends, rows) - np.arange(ends[-1]) - 1).astype(np.float32)
-        acted = steps_to_go > 0
-        action = np.zeros((len(acted), *episodes[0].action.shape[1:]), dtype=np.float32)
-        action[acted] = np.concatenate([episode.action for episode in episodes])
+        last = np.zeros(ends[-1], dtype=np.bool_)
+        last[ends - 1] = True
+        step = np.arange(ends[-1]) - np.repeat(ends - rows, rows)
+        reached = [e.length if e.success_step is None else e.success_step for e in episodes]
+        action = np.zeros((len(last), *episodes[0].action.shape[1:]), dtype=np.float32)
+        action[~last] = np.concatenate([episode.action for episode in episodes])
         return cls(
             observation={
                 name: np.concatenate([episode.observation[name] for episode in episodes])
                 for name in names
             },
             action=action,
-            acted=acted,
-            steps_to_go=steps_to_go,
+            acted=~last,
+            steps_to_go=np.maximum(np.repeat(reached, rows) - step, 0).astype(np.float32),
             episode=np.repeat(np.arange(len(episodes)), rows),
             instruction=np.repeat([texts[e.instruction] for e in episodes], rows),
             instructions=tuple(texts),
@@ -103,3 +115,16 @@ class Demonstrations:
             self.instruction[rows],
             self.instructions,
         )
+
+
+def _check_alike(episodes: Sequence[Episode], names: Sequence[str]) -> None:
+    """Features that only some episodes have are left out; those that all have must agree."""
+    expected = {name: episodes[0].observation[name].shape[1:] for name in names}
+    for episode in episodes:
+        shapes = {name: episode.observation[name].shape[1:] for name in names}
+        if shapes != expected or episode.action.shape[1:] != episodes[0].action.shape[1:]:
+            raise LearningError(
+                f"Episode {episode.uid} has observations {shapes} and actions of "
+                f"{episode.action.shape[1:]}; the first episode has {expected} and "
+                f"{episodes[0].action.shape[1:]}. Leave one kind out."
+            )

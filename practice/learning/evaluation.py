@@ -17,14 +17,16 @@ import torch
 from models_store.checkpoint import EFMCheckpoint
 from models_store.efm import EFM
 from practice.embodiments.interface import Embodiment
-from practice.fleet.book import Endings, Rules, TerminateOn
+from practice.fleet.book import ENDED_BY, Endings, Rules, TerminateOn
 from practice.fleet.drivers import Judge, PolicyDriver
 from practice.fleet.loop import Fleet
 from practice.fleet.pacing import Pacer
-from practice.fleet.plan import FleetPlan
+from practice.fleet.plan import FleetPlan, groups_for
+from practice.fleet.pool import choose_processes
 from practice.fleet.tick import Sink
 from practice.learning.config import EvaluationConfig
 from practice.learning.statistics import Share
+from practice.learning.temperature import at_temperature
 from practice.learning.types import Report, TaskFacts, Tree
 
 
@@ -46,7 +48,10 @@ class Summary:
     def of(cls, endings: Endings, *, horizon: int, knows_success: bool, judged: bool) -> Summary:
         """Count episodes. Where nobody knows success, the detector's word at the end stands in."""
         succeeded = endings.true_success if knows_success else endings.detector
-        steps = np.where(succeeded, endings.steps, horizon)
+        # An episode that true success ends may go on for some ticks, for the detector's sake.
+        lingered = endings.ended_by == ENDED_BY.index("success")
+        taken = np.where(lingered, endings.success_step, endings.steps)
+        steps = np.where(succeeded, taken, horizon)
         precision = recall = None
         if judged and knows_success:
             fired = endings.fired_step >= 0
@@ -92,7 +97,13 @@ def evaluate(
     ended = []
     while not fleet.finished:
         ended.append(fleet.tick().endings)
+    fleet.close()
     return _summary(Endings.join(ended), embodiment, task, judged=judge is not None)
+
+
+def looked_back_at(model: EFM, judge: Judge | None) -> tuple[str, ...]:
+    """Features that policy or judge want to see as they were a step before as well."""
+    return tuple(dict.fromkeys((*model.spec.previous, *(judge.previous if judge else ()))))
 
 
 class Evaluation:
@@ -115,9 +126,14 @@ class Evaluation:
         """Without a reward checkpoint nothing is said about the detector."""
         self.config, self._task, self._embodiment = config, task, embodiment
         self._judged = reward is not None
-        judge = Judge(reward.build(device), device=device) if reward else None
+        model = at_temperature(policy, config.temperature).build(device)
+        judging = reward.build(device) if reward else None
+        for used in (model, judging):
+            if used is not None:
+                used.set_precision(config.precision)
+        judge = Judge(judging, device=device) if judging else None
         self._fleet = _fleet(
-            policy.build(device), judge, embodiment, task, config,
+            model, judge, embodiment, task, config,
             device=device, collect=collect, sinks=sinks,
         )  # fmt: skip
         self._endings = Endings.join([])
@@ -204,15 +220,20 @@ def _fleet(
 ) -> Fleet:
     terminate_on: TerminateOn = config.terminate_on if embodiment.spec.knows_success else "detector"
     threshold = task.threshold if config.threshold is None else config.threshold
+    robots = min(config.num_robots, config.episodes)
     plan = FleetPlan(
-        num_robots=min(config.num_robots, config.episodes),
-        rules=Rules(task.horizon, threshold, terminate_on),
+        num_robots=robots,
+        # A judge that learned arrival from lingering demonstrations needs to see as much of it.
+        rules=Rules(task.horizon, threshold, terminate_on, linger=embodiment.spec.linger),
         seed=config.seed,
         instructions=task.instructions,
         limits=task.limits,
         first_seed=config.first_seed,
         episodes=config.episodes,
         collect=collect,
+        processes=choose_processes(embodiment.spec, config.processes),
+        groups=groups_for(embodiment.spec, robots),
+        previous=looked_back_at(model, judge),
     )
     generator = torch.Generator().manual_seed(config.seed)
     driver = PolicyDriver(model, generator, device=device, greedy=config.actions == "greedy")

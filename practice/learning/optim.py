@@ -20,6 +20,12 @@ def adam(
     )
 
 
+def clip(parameters: Iterable[nn.Parameter], longest: float) -> None:
+    """Shorten the gradient to this length, all parameters together; 0 leaves it as it is."""
+    if longest > 0:
+        nn.utils.clip_grad_norm_(parameters, longest)
+
+
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     """The rate of the next step."""
     for group in optimizer.param_groups:
@@ -47,9 +53,15 @@ def load_moments(
     for name, parameter in named:
         if f"{name}/{_MOMENTS[0]}" in stored:
             optimizer.state[parameter] = {
-                moment: stored[f"{name}/{moment}"].clone().to(parameter.device)
-                for moment in _MOMENTS
+                moment: _like(parameter, stored[f"{name}/{moment}"]) for moment in _MOMENTS
             }
+
+
+def _like(parameter: nn.Parameter, stored: Tensor) -> Tensor:
+    """A copy laid out in memory as the parameter: the fused kernel walks through both side by side."""
+    if stored.shape != parameter.shape:  # the count of steps
+        return stored.clone().to(parameter.device)
+    return torch.empty_like(parameter, requires_grad=False).copy_(stored)
 
 
 def schedule(kind: str, step: int, total: int) -> float:

@@ -30,20 +30,20 @@ from practice.fleet.book import ENDED_BY, Rules
 from practice.fleet.drivers import Judge, PolicyDriver
 from practice.fleet.loop import Fleet
 from practice.fleet.pacing import Pacer
-from practice.fleet.plan import FleetPlan
+from practice.fleet.plan import FleetPlan, groups_for
+from practice.fleet.pool import choose_processes
 from practice.fleet.tick import Sink
-from practice.learning import optim
+from practice.learning import optim, reinforce
 from practice.learning.collecting import Batch, Collected, collect_episodes, collect_window
 from practice.learning.config import EvaluationConfig, PracticeConfig
 from practice.learning.errors import LearningError
-from practice.learning.evaluation import Summary, evaluate
+from practice.learning.evaluation import Summary, evaluate, looked_back_at
 from practice.learning.revision import code_revision
+from practice.learning.temperature import at_temperature
 from practice.learning.types import Report, TaskFacts, Tree
 
 EVALUATION_SEED = 1_000_000_000
 """First seed of the evaluations during practice; evaluation runs of their own begin elsewhere."""
-
-_DRIFT_ROWS = 512
 
 
 class SelfImprovement:
@@ -67,11 +67,16 @@ class SelfImprovement:
     ) -> None:
         """`collect=False` leaves out the `Episode` objects, for benchmarks."""
         self.config, self._task, self._embodiment = config, task, embodiment
+        policy = at_temperature(policy, config.temperature)
         self._start, self._reward, self._device = policy, reward, device
-        self._model, self._anchor = policy.build(device), policy.build(device)
-        self._judge = Judge(reward.build(device), device=device)
+        self._model, self._anchor, judge = (c.build(device) for c in (policy, policy, reward))
+        for model in (self._model, self._anchor, judge):
+            model.set_precision(config.precision)
+        self._judge = Judge(judge, device=device)
         trained = {id(parameter) for parameter in self._model.policy_parameters()}
         self._named = [(n, p) for n, p in self._model.named_parameters() if id(p) in trained]
+        for parameter in self._model.parameters():
+            parameter.requires_grad_(id(parameter) in trained)
         self._optimizer = optim.adam(
             [parameter for _, parameter in self._named],
             learning_rate=config.learning_rate,
@@ -82,7 +87,7 @@ class SelfImprovement:
         self._generator = torch.Generator().manual_seed(config.seed)
         driver = PolicyDriver(self._model, self._generator, device=device)
         self._fleet = Fleet(
-            embodiment, _plan(config, task, collect), driver, self._judge,
+            embodiment, self._plan(collect), driver, self._judge,
             sinks=sinks, pacer=Pacer(task.control_hz, config.pace),
         )  # fmt: skip
         self._iteration, self._episodes, self._stale = -1, 0, 0
@@ -105,7 +110,9 @@ class SelfImprovement:
         optim.set_learning_rate(self._optimizer, config.learning_rate * share)
         collected = self._collect()
         self._episodes += len(collected.endings)
-        losses = [self._update(part) for part in self._parts(collected.batch)]
+        losses = [
+            self._update(part) for part in reinforce.parts(collected.batch, config, self._generator)
+        ]
         values = self._practised(collected) | {"policy_loss": float(np.mean(losses))}
         improved, log, figures = self._evaluated() if self._evaluation_due() else (False, [], {})
         values |= figures
@@ -162,6 +169,22 @@ class SelfImprovement:
             "best": dict(self._best["values"]),
         }
 
+    def _plan(self, collect: bool) -> FleetPlan:
+        config, task, spec = self.config, self._task, self._embodiment.spec
+        threshold = task.threshold if config.threshold is None else config.threshold
+        return FleetPlan(
+            num_robots=config.num_robots,
+            rules=Rules(task.horizon, threshold, config.terminate_on, config.detector_hold),
+            seed=config.seed,
+            instructions=task.instructions,
+            limits=task.limits,
+            collect=collect,
+            trace=config.returns == "episode",
+            processes=choose_processes(spec, config.processes),
+            groups=groups_for(spec, config.num_robots),
+            previous=looked_back_at(self._model, self._judge),
+        )
+
     def _collect(self) -> Collected:
         config = self.config
         if config.returns == "window":
@@ -171,22 +194,12 @@ class SelfImprovement:
             self._fleet, config.tuples, config.gamma, self._iteration, self._device
         )
 
-    def _parts(self, batch: Batch) -> list[Batch]:
-        """N disjoint parts of B tuples in random order; a surplus is dropped, never kept."""
-        if self.config.updates == 1 and len(batch) == self.config.tuples:
-            return [batch]  # the order within a single batch does not matter
-        order = torch.randperm(len(batch), generator=self._generator)[: self.config.tuples]
-        return [batch.rows(rows) for rows in order.view(-1, self.config.batch_size)]
-
     def _update(self, batch: Batch) -> float:
         """One step on -c R log p(a | o, g)."""
-        returns = batch.returns
-        if self.config.normalise_returns == "scale":
-            returns = returns / (returns.std() + 1e-6)
-        answer = self._model.policy(batch.observation, batch.instructions)
-        loss = -(self.config.loss_scale * returns * answer.log_prob(batch.action)).mean()
+        loss = reinforce.policy_loss(self._model, batch, self.config)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        optim.clip((parameter for _, parameter in self._named), self.config.clip_gradient)
         self._optimizer.step()
         value = float(loss.detach())
         if not np.isfinite(value):
@@ -201,7 +214,7 @@ class SelfImprovement:
         values = {
             "mean_distance": collected.mean_distance,
             "mean_return": float(collected.batch.returns.mean()),
-            **self._drift(collected.batch),
+            **reinforce.drift(self._model, self._anchor, collected.batch),
         }
         endings = collected.endings
         if len(endings):
@@ -211,15 +224,6 @@ class SelfImprovement:
             if self._embodiment.spec.knows_success:
                 values["practice_true_success"] = float(endings.true_success.mean())
         return values
-
-    @torch.inference_mode()
-    def _drift(self, batch: Batch) -> dict[str, float]:
-        """How far the policy is from where it started: KL(now || start) in nats, and its spread."""
-        rows = torch.linspace(0, len(batch) - 1, min(len(batch), _DRIFT_ROWS)).long()
-        sample = batch.rows(rows)
-        now = self._model.policy(sample.observation, sample.instructions)
-        start = self._anchor.policy(sample.observation, sample.instructions)
-        return {"drift": float(now.kl(start).mean()), "action_std": float(now.spread())}
 
     def _evaluation_due(self) -> bool:
         every = self.config.evaluate_every
@@ -236,8 +240,9 @@ class SelfImprovement:
         """Evaluate, and keep the weights when they are the best so far."""
         config = self.config
         plan = EvaluationConfig(
-            config.seed, config.evaluate_episodes, EVALUATION_SEED, 1_024, config.threshold
-        )
+            config.seed, config.evaluate_episodes, EVALUATION_SEED, 1_024, config.threshold,
+            processes=config.processes,
+        )  # fmt: skip
         summary = evaluate(
             self._model, self._judge, self._embodiment, self._task, plan, device=self._device
         )
@@ -274,19 +279,6 @@ class SelfImprovement:
             log=log,
             improved=improved,
         )
-
-
-def _plan(config: PracticeConfig, task: TaskFacts, collect: bool) -> FleetPlan:
-    threshold = task.threshold if config.threshold is None else config.threshold
-    return FleetPlan(
-        num_robots=config.num_robots,
-        rules=Rules(task.horizon, threshold, config.terminate_on, config.detector_hold),
-        seed=config.seed,
-        instructions=task.instructions,
-        limits=task.limits,
-        collect=collect,
-        trace=config.returns == "episode",
-    )
 
 
 def _line(iteration: int, summary: Summary, improved: bool) -> str:

@@ -14,6 +14,7 @@ Departures from the paper:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,20 +22,25 @@ import torch
 from torch import Tensor
 
 from models_store.checkpoint import EFMCheckpoint
+from models_store.compact_spec import CompactSpec
 from models_store.efm import EFM
-from models_store.instructions import Instructions
-from models_store.normalisation import Moments, Normalisation
-from models_store.spec import ModelSpec
-from practice.embodiments.spec import EmbodimentSpec
-from practice.fleet.drivers import tensors
+from models_store.normalisation import Normalisation
+from models_store.specs import Spec
+from practice.embodiments.spec import EmbodimentSpec, Mirror
 from practice.learning import optim
+from practice.learning.building import check_fit, measure, model_spec, new_checkpoint
 from practice.learning.config import SFTConfig
 from practice.learning.data import Demonstrations
 from practice.learning.errors import LearningError
 from practice.learning.revision import code_revision
+from practice.learning.rows import Rows
+from practice.learning.temperature import at_temperature
 from practice.learning.types import Report, Tree
 
 _ROLES = ("policy", "reward")
+
+_PICTURES_AT_ONCE = 1_024
+"""Rows per forward of a validation; the activations of more would not fit a small machine."""
 
 
 class SFT:
@@ -52,13 +58,16 @@ class SFT:
         initial: EFMCheckpoint | None = None,
     ) -> None:
         """Train a new model, or go on training `initial`, which must fit the demonstrations."""
-        _check_fit(demonstrations, spec)
+        check_fit(demonstrations, spec)
         self.config, self._device = config, device
         self._train, self._validation, self._kept = _split(demonstrations, config)
         self._parents = {"initial": initial.digest} if initial else {}
-        self._model_spec = initial.spec if initial else _model_spec(config, demonstrations, spec)
-        self._normalisation = initial.normalisation if initial else _measure(self._train)
+        self._model_spec = initial.spec if initial else model_spec(config, spec)
+        self._normalisation = (
+            initial.normalisation if initial else measure(self._train, self._model_spec)
+        )
         self._model = _model(config, self._model_spec, self._normalisation, initial).to(device)
+        self._model.set_precision(config.precision)
         self._optimizer = optim.adam(
             self._model.parameters(),
             learning_rate=config.learning_rate,
@@ -66,8 +75,9 @@ class SFT:
             weight_decay=config.weight_decay,
         )
         self._generator = torch.Generator().manual_seed(config.seed)
-        self._rows = _Rows(self._train, device)
-        self._held_out = _Rows(self._validation, device) if len(self._validation) else None
+        mirror = spec.mirror if config.mirror else None
+        self._rows = self._on_device(self._train, mirror)
+        self._held_out = self._on_device(self._validation) if len(self._validation) else None
         self._step = 0
         self._values: dict[str, float] = {}
         self._best: dict[str, dict[str, Any]] = {}
@@ -128,7 +138,7 @@ class SFT:
         """{"policy": ..., "reward": ...}; empty before the first step."""
         return {
             role: EFMCheckpoint(
-                spec=self._model_spec,
+                spec=_handed_on(self._model_spec, self.config),
                 normalisation=self._normalisation,
                 weights=best["weights"],
                 config={"kind": self.kind, "role": role, "iteration": best["step"]}
@@ -159,9 +169,10 @@ class SFT:
         for rows in picked:
             rate = config.learning_rate * optim.schedule(config.schedule, self._step, config.steps)
             optim.set_learning_rate(self._optimizer, rate)
-            losses = self._rows.losses(self._model, rows)
+            losses = self._rows.lesson(rows).losses(self._model)
             self._optimizer.zero_grad(set_to_none=True)
             losses.sum().backward()  # type: ignore[no-untyped-call]
+            optim.clip(self._model.parameters(), config.clip_gradient)
             self._optimizer.step()
             totals += losses.detach()
             self._step += 1
@@ -180,8 +191,20 @@ class SFT:
         # Evenly spread over the kept-out episodes, the same rows every time.
         count = min(len(self._validation), self.config.validation_rows)
         rows = torch.linspace(0, len(self._validation) - 1, count).long()
-        bc, steps_to_go = self._held_out.losses(self._model, rows).tolist()
+        size = _PICTURES_AT_ONCE if isinstance(self._model_spec, CompactSpec) else count
+        parts = [rows[i : i + size] for i in range(0, count, size)]
+        weighed = [
+            self._held_out.lesson(part).losses(self._model) * (len(part) / count) for part in parts
+        ]
+        bc, steps_to_go = torch.stack(weighed).sum(dim=0).tolist()
         return {"val_loss_bc": bc, "val_loss_steps_to_go": steps_to_go}
+
+    def _on_device(self, data: Demonstrations, mirror: Mirror | None = None) -> Rows:
+        spec = self._model_spec
+        return Rows(
+            data, self._device, inputs=spec.inputs, previous=spec.previous,
+            arrival=self.config.arrival, mirror=mirror,
+        )  # fmt: skip
 
     def _keep(self, role: str, loss: float) -> None:
         named = list(self._model.named_parameters())
@@ -200,28 +223,6 @@ class SFT:
         )
 
 
-class _Rows:
-    """Demonstrations on the training device."""
-
-    def __init__(self, data: Demonstrations, device: str) -> None:
-        self._observation = tensors(data.observation, device)
-        self._action = torch.from_numpy(data.action).to(device)
-        self._acted = torch.from_numpy(data.acted).to(device)
-        self._steps_to_go = torch.from_numpy(data.steps_to_go).to(device)
-        self._instructions = Instructions(data.instructions, data.instruction)
-
-    def losses(self, model: EFM, rows: Tensor) -> Tensor:
-        """(2,): L_BC and L_stg over these rows, (B,)."""
-        here = rows.to(self._action.device)
-        observation = {name: values[here] for name, values in self._observation.items()}
-        instructions = self._instructions.rows(rows.numpy())
-        likelihood = model.policy(observation, instructions).log_prob(self._action[here])
-        acted = self._acted[here]
-        cloning = -(likelihood * acted).sum() / acted.sum().clamp(min=1)
-        progress = model.steps_to_go(observation, instructions).loss(self._steps_to_go[here])
-        return torch.stack([cloning, progress])
-
-
 def _split(data: Demonstrations, config: SFTConfig) -> tuple[Demonstrations, Demonstrations, int]:
     """Training and validation rows, split by episode, and how many episodes are used."""
     order = np.random.default_rng(config.seed).permutation(data.num_episodes)
@@ -233,43 +234,21 @@ def _split(data: Demonstrations, config: SFTConfig) -> tuple[Demonstrations, Dem
     return data.split(train), data.split(validation), len(order)
 
 
-def _check_fit(data: Demonstrations, spec: EmbodimentSpec) -> None:
-    found = {name: array.shape[1:] for name, array in data.observation.items()}
-    wanted = {name: feature.shape for name, feature in spec.observation.items()}
-    missing = [name for name in wanted if found.get(name) != wanted[name]]
-    if missing or data.action.shape[1:] != spec.action.shape:
-        raise LearningError(
-            f"The demonstrations do not fit {spec.title}: it needs {wanted} and actions of "
-            f"{spec.action.shape}; they have {found} and {data.action.shape[1:]}."
-        )
-
-
-def _model_spec(config: SFTConfig, data: Demonstrations, spec: EmbodimentSpec) -> ModelSpec:
-    return ModelSpec(
-        observation={name: int(f.shape[0]) for name, f in spec.observation.items()},
-        action_size=int(data.action.shape[1]),
-        steps_to_go_bins=spec.steps_to_go_bins,
-        steps_to_go_width=spec.steps_to_go_max / spec.steps_to_go_bins,
-        policy_hidden=(config.policy_width,) * config.policy_layers,
-        distance_hidden=(config.reward_width,) * config.reward_layers,
-        activation=config.activation,
-    )
-
-
-def _measure(data: Demonstrations) -> Normalisation:
-    return Normalisation(
-        {name: Moments.of(values) for name, values in data.observation.items()},
-        Moments.of(data.action[data.acted]),
-    )
-
-
 def _model(
-    config: SFTConfig, spec: ModelSpec, norm: Normalisation, initial: EFMCheckpoint | None
+    config: SFTConfig, spec: Spec, norm: Normalisation, initial: EFMCheckpoint | None
 ) -> EFM:
-    """The initial checkpoint's model, or a new one whose weights follow from the seed."""
-    if initial is not None:
-        return initial.build()
-    return EFMCheckpoint.new(spec, norm, seed=config.seed).build()
+    """The initial checkpoint's model, or a new one whose weights follow from the seed.
+
+    Cloning is at T = 1 whatever T the policy is to have afterwards: trained at T, the logits would
+    only make up for it.
+    """
+    start = initial or new_checkpoint(config, spec, norm)
+    return at_temperature(start, 1.0).build() if isinstance(spec, CompactSpec) else start.build()
+
+
+def _handed_on(spec: Spec, config: SFTConfig) -> Spec:
+    """The description that goes into the checkpoints."""
+    return replace(spec, temperature=config.temperature) if isinstance(spec, CompactSpec) else spec
 
 
 def _copy(model: EFM) -> dict[str, Tensor]:

@@ -1,39 +1,33 @@
 """One episode as its replay needs it: arrays, key moments, facts, and the video drawn from the recorded observations."""
 
 import hashlib
-import logging
+from collections.abc import Collection
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
+from io import BytesIO
 from typing import Any
 
 import numpy as np
-from django.core.cache import cache
 from numpy.typing import NDArray
-from redis.exceptions import RedisError
 
 from models_store.errors import LearningError
 from practice import storage
 from practice.embodiments.interface import Embodiment
 from practice.embodiments.registry import embodiment
+from practice.embodiments.spec import EmbodimentSpec, is_camera
 from practice.episodes.errors import EpisodesError
 from practice.episodes.moments import key_moments
 from practice.episodes.recorder import read_episode
 from practice.episodes.types import Episode as Recorded
-from practice.episodes.video import encode_video
 from practice.errors import MissingError
+from practice.frames.film import FilmError, FilmMaker, Order
 from practice.models import Episode
-
-log = logging.getLogger(__name__)
 
 VIDEO_SIZE = 320
 """Width and height of a replay, pixels."""
-DRAWING = 1
+DRAWING = 2
 """Grows when a renderer or the encoder changes what a replay looks like, so that browsers ask again."""
-MAX_FRAMES = 2_000
-"""Longer episodes would take too much memory to draw at once (0.3 MB a frame)."""
 MAX_JUMPS = 6
-CACHED_SECONDS = 900
 DISCOUNT = 0.9
 """gamma of the practice reward where the run names none."""
 
@@ -66,15 +60,16 @@ class EpisodeArrays:
         return self.recorded.length
 
 
-def episode_arrays(episode: Episode) -> EpisodeArrays:
-    """Read an episode's rows out of its shard.
+def episode_arrays(episode: Episode, observations: Collection[str] | None = None) -> EpisodeArrays:
+    """Read an episode's rows out of its shard, with the observations named or with all.
 
     Raises:
         MissingError: the shard is gone or damaged.
     """
     try:
         shard = storage.blobs().path(episode.blob_key)
-        recorded = read_episode(shard, episode.first_row, episode.rows)
+        place = (shard, episode.first_row, episode.rows)
+        recorded = read_episode(*place, observations=observations)
     except (LearningError, EpisodesError) as error:
         raise MissingError(
             f"The recording of episode {episode.pk} cannot be read: {error}"
@@ -125,7 +120,8 @@ def named_moments(
 
 def replay_payload(episode: Episode) -> dict[str, Any]:
     """The arrays of a replay as plain JSON values; unknown numbers are null, numbers keep five digits."""
-    arrays = episode_arrays(episode)
+    spec = _embodiment(episode).spec
+    arrays = episode_arrays(episode, [name for name in spec.observation if not is_camera(name)])
     recorded = arrays.recorded
     moments = named_moments(recorded.distance, recorded.spread, arrays.threshold, arrays.length)
     return {
@@ -136,7 +132,7 @@ def replay_payload(episode: Episode) -> dict[str, Any]:
         "distance": _plain(recorded.distance),
         "spread": _plain(recorded.spread),
         "return": discounted_return(episode, recorded.distance),
-        "curves": _curves(episode, recorded),
+        "curves": _curves(spec, recorded),
         "moments": [{"step": moment.step, "name": moment.name} for moment in moments],
     }
 
@@ -151,19 +147,22 @@ class CurveFrame:
 
 
 def curve_frames(episode: Episode) -> list[CurveFrame]:
-    """The vectors that this kind of robot records, then its action; none for a robot nobody knows any more."""
+    """The vectors that this kind of robot senses, then its action; none for a robot nobody knows any more.
+
+    What only the simulator knows is in the picture: where each of eight things lies would be two dozen curves.
+    """
     try:
         spec = embodiment(episode.task.embodiment).spec
     except LearningError:
         return []
-    vectors = [(n, f.unit, f.names) for n, f in spec.observation.items() if len(f.shape) == 1]
+    sensed = {n: f for n, f in spec.observation.items() if not f.privileged}
+    vectors = [(n, f.unit, f.names) for n, f in sensed.items() if len(f.shape) == 1]
     vectors.append(("action", spec.action.unit, spec.action.names))
     return [CurveFrame(*vector) for vector in vectors]
 
 
-def _curves(episode: Episode, recorded: Recorded) -> list[dict[str, Any]]:
+def _curves(spec: EmbodimentSpec, recorded: Recorded) -> list[dict[str, Any]]:
     """Vectors over time as named channels: every vector of the observation, then the action."""
-    spec = _embodiment(episode).spec
     features: list[tuple[str, NDArray[Any], Any]] = [
         (name, values, spec.observation.get(name))
         for name, values in recorded.observation.items()
@@ -213,40 +212,37 @@ class ReplayVideo:
         return hashlib.sha256(repr((*facts, VIDEO_SIZE, DRAWING)).encode()).hexdigest()[:20]
 
     def content(self) -> bytes:
-        """The mp4, drawn now or kept from a short while ago: players ask for it piece by piece.
+        """The mp4, drawn now or kept from before: players ask for it piece by piece.
 
         Raises:
             MissingError: the recording cannot be read or nothing can draw it.
         """
-        key = f"replay:{self.tag}"
-        try:
-            kept: bytes | None = cache.get(key)
-        except RedisError as error:
-            log.warning("Replays are drawn anew, for Redis did not answer: %s", error)
-            return self._draw()
-        if kept is None:
-            kept = self._draw()
-            _keep(key, kept)
-        return kept
+        store, key = storage.blobs(), storage.film_key(self.tag)
+        if store.exists(key):
+            with store.open(key) as kept:
+                return kept.read()
+        film = self._draw()
+        store.put(key, BytesIO(film))
+        return film
 
     def _draw(self) -> bytes:
-        frames = self.episode.rows
-        if frames > MAX_FRAMES:
-            raise MissingError(
-                f"Episode {self.episode.pk} has {frames} frames; films are drawn up to {MAX_FRAMES}."
+        episode = self.episode
+        try:
+            order = Order(
+                embodiment=episode.task.embodiment,
+                shard=str(storage.blobs().path(episode.blob_key)),
+                first_row=episode.first_row,
+                rows=episode.rows,
+                hz=episode.task.control_hz,
+                size=VIDEO_SIZE,
             )
-        recorded = episode_arrays(self.episode).recorded
-        drawer = _embodiment(self.episode)
-        pictures = np.empty((frames, VIDEO_SIZE, VIDEO_SIZE, 3), np.uint8)
-        for i in range(frames):
-            row = {name: values[i] for name, values in recorded.observation.items()}
-            pictures[i] = drawer.render(row, size=VIDEO_SIZE)
-        rate = Fraction(self.episode.task.control_hz).limit_denominator(1000)
-        return encode_video(pictures, rate)
+            return _films.film(order)
+        except LearningError as error:
+            raise MissingError(
+                f"The recording of episode {episode.pk} cannot be read: {error}"
+            ) from error
+        except FilmError as error:
+            raise MissingError(f"Episode {episode.pk} cannot be shown: {error}") from error
 
 
-def _keep(key: str, content: bytes) -> None:
-    try:
-        cache.set(key, content, timeout=CACHED_SECONDS)
-    except RedisError as error:
-        log.warning("A replay was not kept, for Redis did not answer: %s", error)
+_films = FilmMaker()

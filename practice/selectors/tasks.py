@@ -13,6 +13,8 @@ from practice.querysets import TaskQuerySet
 
 SHOWN = 12
 """Rows of each table on a task's page; the whole is one click away."""
+FEW, FOLDED = 5, 8
+"""So many instructions are shown where there are more than so many."""
 
 
 def task_rows(person: object, *, archived: bool = False) -> TaskQuerySet:
@@ -112,6 +114,17 @@ class TaskPage:
     """Counts by name: demonstration, practice, evaluation, waiting, approved."""
     next_step: NextStep | None
     dataset_count: int
+
+    @property
+    def first_instructions(self) -> list[str]:
+        """A few to get the idea; all where there are hardly more."""
+        texts = self.task.instructions
+        return list(texts if len(texts) <= FOLDED else texts[:FEW])
+
+    @property
+    def more_instructions(self) -> list[str]:
+        """The rest, which is folded away."""
+        return list(self.task.instructions[len(self.first_instructions) :])
 
     @property
     def horizon_seconds(self) -> float:

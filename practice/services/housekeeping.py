@@ -5,18 +5,22 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from models_store.errors import LearningError
 from practice.models import Run, SignInLink, Worker
 from practice.storage import blobs
+
+FILMS_KEPT = timedelta(days=7)
+"""How long a drawn replay lies ready; drawing it again takes seconds."""
 
 _RESUME = re.compile(r"runs/(\d+)/resume-")
 
 
 def prune() -> int:
-    """Delete spent sign-in links, long-gone workers, and resume points no run points at; gives how many."""
+    """Delete spent sign-in links, long-gone workers, resume points no run points at, and old films; gives how many."""
     now = timezone.now()
     links, _ = SignInLink.objects.filter(expires_at__lt=now - timedelta(days=1)).delete()
     workers, _ = Worker.objects.filter(seen_at__lt=now - timedelta(days=1)).delete()
-    return links + workers + _prune_resume_points()
+    return links + workers + _prune_resume_points() + _prune_films()
 
 
 def _prune_resume_points() -> int:
@@ -27,6 +31,20 @@ def _prune_resume_points() -> int:
         match = _RESUME.match(key)
         # A running process may have written a resume point that its row does not name yet.
         if match and key not in needed and int(match.group(1)) not in busy:
+            blobs().delete(key)
+            removed += 1
+    return removed
+
+
+def _prune_films() -> int:
+    oldest = (timezone.now() - FILMS_KEPT).timestamp()
+    removed = 0
+    for key in list(blobs().list("films/")):
+        try:
+            drawn = blobs().path(key).stat().st_mtime
+        except (LearningError, FileNotFoundError):
+            continue  # somebody else removed it
+        if drawn < oldest:
             blobs().delete(key)
             removed += 1
     return removed

@@ -5,7 +5,6 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,11 @@ from practice import storage
 from practice.embodiments.registry import embodiment
 from practice.episodes.errors import EpisodesError
 from practice.episodes.intake import take_in
+from practice.episodes.lerobot_expect import Expectations
 from practice.episodes.lerobot_read import read_episodes
-from practice.episodes.lerobot_validate import Expectations
 from practice.episodes.recorder import write_shard
 from practice.episodes.report import DatasetReport, whole_dataset
+from practice.episodes.types import Episode as Recorded
 from practice.errors import LeaseLostError
 from practice.models import Dataset, Episode, Task
 from practice.rows import episode_row
@@ -30,6 +30,8 @@ from practice.services.datasets import LEASE, announce
 log = logging.getLogger(__name__)
 
 SHARD_EPISODES = 2000
+SHARD_BYTES = 64 << 20
+"""Arrays of one shard's episodes, which are in memory together."""
 TELL_SECONDS = 0.5
 """Least time between two reports of progress, which also renew the lease."""
 
@@ -88,10 +90,14 @@ def _import(dataset: Dataset, owner: str) -> None:
 
 
 def expectations(task: Task) -> Expectations:
-    """What a dataset must hold to fit the task's embodiment."""
+    """What a dataset must hold to fit the task's embodiment; simulator truth it may hold."""
     spec = embodiment(task.embodiment).spec
     shapes = {name: feature.shape for name, feature in spec.observation.items()}
-    return Expectations(features={**shapes, "action": spec.action.shape}, fps=task.control_hz)
+    return Expectations(
+        features={**shapes, "action": spec.action.shape},
+        fps=task.control_hz,
+        optional=frozenset(name for name, f in spec.observation.items() if f.privileged),
+    )
 
 
 def _write_shards(
@@ -100,9 +106,12 @@ def _write_shards(
     rows: list[Episode] = []
     total = max(1, report.totals.kept_frames)
     recorded = read_episodes(
-        folder, report, progress=lambda done, _: told(0.7 + 0.25 * min(1.0, done / total))
+        folder,
+        report,
+        expect=expectations(dataset.task),
+        progress=lambda done, _: told(0.7 + 0.25 * min(1.0, done / total)),
     )
-    for number, group in enumerate(_groups(recorded, SHARD_EPISODES)):
+    for number, group in enumerate(_groups(recorded)):
         shard = folder.parent / f"shard-{number}.parquet"
         key = storage.dataset_shard_key(dataset.pk, number)
         places = write_shard(shard, group)
@@ -123,8 +132,17 @@ def _write_shards(
     return rows
 
 
-def _groups(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
-    while group := list(islice(items, size)):
+def _groups(episodes: Iterator[Recorded]) -> Iterator[list[Recorded]]:
+    """Episodes for one shard after the other: so many, and so many bytes."""
+    group: list[Recorded] = []
+    size = 0
+    for episode in episodes:
+        group.append(episode)
+        size += episode.action.nbytes + sum(a.nbytes for a in episode.observation.values())
+        if len(group) >= SHARD_EPISODES or size >= SHARD_BYTES:
+            yield group
+            group, size = [], 0
+    if group:
         yield group
 
 

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from models_store.errors import LearningError
+from practice.embodiments.interface import Embodiment
 from practice.embodiments.registry import embodiment
 from practice.embodiments.spec import EmbodimentSpec
 from practice.errors import InvalidError
@@ -79,15 +80,16 @@ def archive_task(task: Task, *, by: User, archived: bool) -> Task:
 
 def _checked(fields: TaskFields) -> dict[str, Any]:
     try:
-        spec = embodiment(fields.embodiment).spec
+        robot = embodiment(fields.embodiment)
     except LearningError as error:
         raise InvalidError(str(error), fields={"embodiment": str(error)}) from error
+    spec = robot.spec
     return {
         "name": fields.name.strip(),
         "slug": fields.slug.strip(),
         "description": fields.description.strip(),
         "embodiment": spec.id,
-        "instructions": _instructions(fields.instructions, spec),
+        "instructions": _instructions(fields.instructions, robot),
         "control_hz": spec.control_hz if fields.control_hz is None else fields.control_hz,
         "horizon": spec.horizon if fields.horizon is None else fields.horizon,
         "threshold": spec.default_threshold if fields.threshold is None else fields.threshold,
@@ -95,14 +97,22 @@ def _checked(fields: TaskFields) -> dict[str, Any]:
     }
 
 
-def _instructions(given: Sequence[str], spec: EmbodimentSpec) -> list[str]:
-    texts = list(dict.fromkeys(text.strip() for text in given if text.strip()))
+def _instructions(given: Sequence[str], robot: Embodiment) -> list[str]:
+    """Each text once, in order; the embodiment's own where there is none."""
+    lines = {number: text.strip() for number, text in enumerate(given, 1) if text.strip()}
+    texts = list(dict.fromkeys(lines.values()))
     if len(texts) > MAX_INSTRUCTIONS:
         raise InvalidError(
             f"A task takes at most {MAX_INSTRUCTIONS} instructions, not {len(texts)}.",
             fields={"instructions": "too many"},
         )
-    return texts or list(spec.instructions)
+    for number, text in lines.items():
+        try:
+            robot.check_instruction(text)
+        except LearningError as error:
+            said = f"Line {number}: {error}"
+            raise InvalidError(said, fields={"instructions": said}) from error
+    return texts or list(robot.spec.instructions)
 
 
 def _limits(given: Mapping[str, float], spec: EmbodimentSpec) -> dict[str, float]:

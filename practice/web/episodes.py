@@ -10,11 +10,12 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_POST, require_safe
 
-from practice.errors import InvalidError
+from practice.errors import InvalidError, MissingError
 from practice.models import Episode, User, Verdict
 from practice.selectors import episodes as selectors
 from practice.selectors import replay
 from practice.selectors.episodes import APPROVALS, EpisodeFilter
+from practice.selectors.sheets import camera_sheets
 from practice.services.labels import approve_episodes, label_episode
 from practice.web.access import PageRequest, operator_page, viewer_page
 from practice.web.formats import plural
@@ -119,6 +120,7 @@ def episode_detail(request: PageRequest, pk: int) -> HttpResponseBase:
         "after_video": _video_url(after) if journey.review and after else "",
         "video_url": _video_url(episode),
         "frames": replay.curve_frames(episode),
+        "cameras": camera_sheets(episode),
         "threshold": replay.used_threshold(episode),
         "progress": selectors.review_progress(request.user, journey.wanted)
         if journey.review
@@ -199,3 +201,19 @@ def episode_video(request: PageRequest, pk: int) -> HttpResponseBase:
     if held is not None:
         return held
     return ranged(request, video.content(), tag=video.tag, content_type="video/mp4")
+
+
+@require_safe
+@viewer_page
+def episode_camera(request: PageRequest, pk: int, number: int) -> HttpResponseBase:
+    """What a camera saw, all frames on one sheet; the same bytes for the same row."""
+    sheets = camera_sheets(selectors.visible_episode(request.user, pk))
+    if number >= len(sheets):
+        raise MissingError(
+            f"Episode {pk} has {plural(len(sheets), 'camera')}, none of number {number}."
+        )
+    sheet = sheets[number]
+    held = not_modified(request, sheet.tag)
+    if held is not None:
+        return held
+    return ranged(request, sheet.content(), tag=sheet.tag, content_type="image/png")

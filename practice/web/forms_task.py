@@ -24,14 +24,15 @@ class TaskForm(forms.Form):
         required=False,
         help_text="Its name in addresses and in the API. Left empty, it is made from the name.",
     )
-    embodiment = forms.ChoiceField(help_text="The kind of robot, simulated or real.")
+    embodiment = forms.ChoiceField(widget=forms.RadioSelect)
     description = forms.CharField(
         required=False, widget=forms.Textarea(attrs={"rows": 2}), help_text="For the people here."
     )
     instructions = forms.CharField(
         required=False,
-        widget=forms.Textarea(attrs={"rows": 4}),
-        help_text="One per line: the goal texts g. Each episode draws one.",
+        strip=False,  # a refusal names the line that a person counts
+        widget=forms.Textarea(attrs={"rows": 6}),
+        help_text="One per line: the goal texts g, in the words that the robot knows. Each episode draws one.",
     )
     control_hz = forms.FloatField(
         required=False,
@@ -56,21 +57,29 @@ class TaskForm(forms.Form):
         help_text="The success detector fires when the predicted steps-to-go are at most s.",
     )
 
-    def __init__(self, data: Mapping[str, Any] | None = None, *, task: Task | None = None) -> None:
+    def __init__(
+        self,
+        data: Mapping[str, Any] | None = None,
+        *,
+        task: Task | None = None,
+        wanted: str = "",
+    ) -> None:
+        """The form of `task`, or of a new one on the embodiment `wanted`."""
         self.specs = {spec.id: spec for spec in embodiments()}
-        chosen = str((data or {}).get("embodiment") or (task.embodiment if task else ""))
+        chosen = str((data or {}).get("embodiment") or wanted or (task.embodiment if task else ""))
         self.spec = self.specs.get(chosen) or next(iter(self.specs.values()))
         super().__init__(data, initial=_values(task, self.spec))
-        choices = [(spec.id, f"{spec.title}: {spec.description}") for spec in self.specs.values()]
+        choices = [(spec.id, spec.title) for spec in self.specs.values()]
         embodiment: Any = self.fields["embodiment"]
         embodiment.choices = choices
+        kept = task.limits if task and task.embodiment == self.spec.id else {}
         for limit in self.spec.limits:
             self.fields[LIMIT + limit.name] = forms.FloatField(
                 required=False,
                 min_value=limit.minimum,
                 max_value=limit.maximum,
                 label=limit.name.replace("_", " ").capitalize(),
-                initial=f"{(task.limits if task else {}).get(limit.name, limit.default):g}",
+                initial=f"{kept.get(limit.name, limit.default):g}",
                 help_text=f"{limit.help} Between {limit.minimum:g} and {limit.maximum:g}.",
                 widget=forms.NumberInput(attrs={"step": "any", "data-unit": limit.unit}),
             )
@@ -102,8 +111,14 @@ def _is_limit(name: str, value: object) -> bool:
 
 def _values(task: Task | None, spec: EmbodimentSpec) -> dict[str, Any]:
     """Where the form starts: the task as it is, or the embodiment's defaults."""
-    if task is None:
+    said = (
+        {}
+        if task is None
+        else {"name": task.name, "slug": task.slug, "description": task.description}
+    )
+    if task is None or task.embodiment != spec.id:
         return {
+            **said,
             "embodiment": spec.id,
             "instructions": "\n".join(spec.instructions),
             "control_hz": f"{spec.control_hz:g}",
@@ -111,10 +126,8 @@ def _values(task: Task | None, spec: EmbodimentSpec) -> dict[str, Any]:
             "threshold": f"{spec.default_threshold:g}",
         }
     return {
-        "name": task.name,
-        "slug": task.slug,
+        **said,
         "embodiment": task.embodiment,
-        "description": task.description,
         "instructions": "\n".join(task.instructions),
         "control_hz": f"{task.control_hz:g}",
         "horizon": task.horizon,

@@ -40,7 +40,7 @@ def task_detail(request: PageRequest, slug: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @operator_page
 def task_new(request: PageRequest) -> HttpResponse:
-    """Define a task."""
+    """Define a task, on the robot of `?embodiment=`."""
     return _form(request, None)
 
 
@@ -52,7 +52,8 @@ def task_edit(request: PageRequest, slug: str) -> HttpResponse:
 
 
 def _form(request: PageRequest, task: Task | None) -> HttpResponse:
-    form = TaskForm(request.POST if request.method == "POST" else None, task=task)
+    posted = request.POST if request.method == "POST" else None
+    form = TaskForm(posted, task=task, wanted=request.GET.get("embodiment", ""))
     if form.is_bound and form.is_valid():
         try:
             kept = _keep(form, task, request)

@@ -45,6 +45,9 @@ urlpatterns = [
     path("episodes/<int:pk>/approve/", episodes.episode_approve, name="episode_approve"),
     path("episodes/<int:pk>/replay.json", episodes.episode_replay, name="episode_replay"),
     path("episodes/<int:pk>/video.mp4", episodes.episode_video, name="episode_video"),
+    path(
+        "episodes/<int:pk>/cameras/<int:number>.png", episodes.episode_camera, name="episode_camera"
+    ),
     path("checkpoints/", checkpoints.checkpoint_list, name="checkpoints"),
     path("checkpoints/<int:pk>/", checkpoints.checkpoint_detail, name="checkpoint"),
     path("checkpoints/<int:pk>/evaluate/", checkpoints.checkpoint_evaluate, name="evaluate"),

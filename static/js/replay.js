@@ -225,6 +225,25 @@ function startScrubbing(area) {
   area.addEventListener("pointermove", (event) => area.hasPointerCapture(event.pointerId) && at(event));
 }
 
+// Cameras: all frames lie on one sheet, of which the one at the cursor is shown, to the pixel.
+
+function startCamera(canvas) {
+  const { columns, every, replayCamera } = canvas.dataset;
+  const { width, height } = canvas;
+  const sheet = new Image();
+  sheet.addEventListener("load", () => {
+    const read = (i) => {
+      const at = Math.floor(i / every);
+      const [x, y] = [(at % columns) * width, Math.floor(at / columns) * height];
+      canvas.getContext("2d").drawImage(sheet, x, y, width, height, 0, 0, width, height);
+    };
+    readers.push(read);
+    read(frame);
+  });
+  sheet.addEventListener("error", () => canvas.closest("figure").remove());
+  sheet.src = replayCamera;
+}
+
 // Key moments
 
 function momentButton({ step, name }, inside) {
@@ -264,6 +283,7 @@ function jump(by) {
 async function start() {
   startFilm();
   show(0);
+  root.querySelectorAll("[data-replay-camera]").forEach(startCamera);
   const answer = await fetch(root.dataset.replay, { headers: { Accept: "application/json" } });
   if (!answer.ok) {
     root.querySelector("[data-replay-curves]").textContent = "The recording cannot be read; the shard may be gone.";

@@ -1,4 +1,5 @@
-// The form of a task: choosing the embodiment brings its defaults, and the longest episode is said in seconds.
+// The form of a task: choosing the robot brings its defaults, except where a person has written something; goals are counted, and the
+// longest episode is said in seconds. Its limits come from the server (htmx).
 
 const form = document.querySelector("[data-task-form]");
 const defaults = JSON.parse(document.getElementById(form.dataset.defaults).textContent);
@@ -9,17 +10,13 @@ function fill() {
     const control = form.elements[name];
     if (control && !touched.has(name)) control.value = value;
   }
-  // Other limits stand on another form: the server draws it.
-  const known = Object.keys(defaults[form.elements.embodiment.value] ?? {});
-  if (known.some((name) => !form.elements[name])) {
-    const url = new URL(location.href);
-    url.searchParams.set("embodiment", form.elements.embodiment.value);
-    location.assign(url);
-  }
   say();
 }
 
 function say() {
+  const lines = form.elements.instructions.value.split("\n").filter((line) => line.trim());
+  const count = form.querySelector("[data-instruction-count]");
+  count.textContent = lines.length === 1 ? "1 instruction" : `${lines.length} instructions`;
   const place = form.querySelector("[data-episode-seconds]");
   const seconds = Number(form.elements.horizon.value) / Number(form.elements.control_hz.value);
   const text = Number.isFinite(seconds) && seconds > 0 ? `The longest episode lasts ${seconds.toPrecision(3).replace(/\.?0+$/, "")} s.` : "";
@@ -28,8 +25,8 @@ function say() {
 }
 
 form.addEventListener("input", (event) => {
-  touched.add(event.target.name);
+  if (event.target.name !== "embodiment") touched.add(event.target.name);
   say();
 });
-form.elements.embodiment.addEventListener("change", fill);
+form.addEventListener("change", (event) => event.target.name === "embodiment" && fill());
 say();

@@ -103,7 +103,7 @@ def test_a_replay_shows_the_arrays(viewer: Api, monkeypatch: pytest.MonkeyPatch)
         true_success=True,
         iteration=1,
     )
-    monkeypatch.setattr(replay, "episode_arrays", lambda _row: EpisodeArrays(recorded, 2.0, 10.0))
+    monkeypatch.setattr(replay, "episode_arrays", lambda *_: EpisodeArrays(recorded, 2.0, 10.0))
     body = viewer.get(f"episodes/{episode_row(make_run(), 1).pk}/replay/").body
     assert body["steps"] == 2
     assert body["distance"] == [5.0, None, 1.0], "What is not a number is null on the wire."

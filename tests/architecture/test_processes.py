@@ -33,6 +33,20 @@ def test_the_web_process_loads_no_torch() -> None:
     run(script)
 
 
+def test_facts_and_goals_of_every_robot_need_no_simulator() -> None:
+    """Pages list embodiments and forms check instructions; both happen in the web process."""
+    script = WITHOUT.format(refused=["torch", "transformers", "mujoco", "OpenGL"])
+    script += (
+        "from practice.embodiments.registry import embodiment, embodiments\n"
+        "for spec in embodiments():\n"
+        "    robot = embodiment(spec.id)\n"
+        "    robot.action_limits({})\n"
+        "    for text in spec.instructions:\n"
+        "        robot.check_instruction(text)\n"
+    )
+    run(script)
+
+
 def test_the_celery_worker_loads_no_torch() -> None:
     """Jobs start a child process per run; torch lives and dies there."""
     script = WITHOUT.format(refused=["torch", "transformers", "mujoco"])

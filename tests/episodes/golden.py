@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from practice.episodes.pictures import encode_png
 from practice.episodes.report import DatasetReport
 
 FPS = 10
@@ -140,3 +141,19 @@ def only_error(report: DatasetReport) -> tuple[str, str]:
     assert len(errors) == 1, errors
     assert report.error == errors[0]
     return errors[0].file, errors[0].reason
+
+
+CAMERA = "observation.images.top"
+
+
+def add_camera(golden: Golden, pictures: NDArray[np.uint8], *, name: str = CAMERA) -> Golden:
+    """Give the dataset a camera whose frames are `pictures` (20, H, W, 3), as PNG in LeRobot's structs."""
+    axes = ["height", "width", "channels"]
+    shape = list(pictures.shape[1:])
+    golden.info["features"][name] = {"dtype": "image", "shape": shape, "names": axes}
+    golden.types[name] = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    golden.data[name] = [
+        {"bytes": encode_png(picture, level=6), "path": f"frame-{i:06d}.png"}
+        for i, picture in enumerate(pictures)
+    ]
+    return golden

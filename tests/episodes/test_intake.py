@@ -6,9 +6,9 @@ import pytest
 
 from practice.episodes.archive import ArchiveLimits
 from practice.episodes.intake import take_in
+from practice.episodes.lerobot_expect import Expectations
 from practice.episodes.lerobot_format import DatasetLimits
 from practice.episodes.lerobot_read import read_episodes
-from practice.episodes.lerobot_validate import Expectations
 from tests.episodes.golden import DATA, INFO, TASKS, Golden, zip_folder
 
 

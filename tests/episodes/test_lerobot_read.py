@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from practice.episodes.lerobot_arrays import read_arrays
 from practice.episodes.lerobot_meta import open_dataset
-from practice.episodes.lerobot_read import read_arrays, read_episodes, scan
+from practice.episodes.lerobot_read import read_episodes, scan
 from practice.episodes.lerobot_validate import validate_dataset
 from tests.episodes.golden import DATA, FPS, INSTRUCTIONS, Golden
 

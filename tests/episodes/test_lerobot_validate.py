@@ -8,8 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from practice.episodes.lerobot_expect import Expectations
 from practice.episodes.lerobot_format import DatasetLimits
-from practice.episodes.lerobot_validate import Expectations, validate_dataset
+from practice.episodes.lerobot_validate import validate_dataset
 from practice.episodes.report import DatasetReport
 from tests.episodes.golden import DATA, EPISODES, INFO, INSTRUCTIONS, TASKS, Golden, only_error
 

@@ -16,11 +16,12 @@ from hypothesis.extra import numpy as hnp
 
 from practice.episodes.errors import DatasetError
 from practice.episodes.intake import take_in
+from practice.episodes.lerobot_expect import Expectations
 from practice.episodes.lerobot_format import Feature
 from practice.episodes.lerobot_layout import Notes
 from practice.episodes.lerobot_read import read_episodes
 from practice.episodes.lerobot_stats import RunningStats
-from practice.episodes.lerobot_validate import Expectations, validate_dataset
+from practice.episodes.lerobot_validate import validate_dataset
 from practice.episodes.lerobot_write import Written, write_dataset
 from practice.episodes.types import Episode
 from tests.episodes.episodes import make_episode, same_arrays
@@ -236,8 +237,11 @@ def test_nothing_is_left_of_an_interrupted_write(tmp_path: Path, as_zip: bool) -
 def test_no_episodes_and_bad_features(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="has no episodes to write"):
         write(tmp_path / "set", [])
+    depth = {**FEATURES, "observation.depth": Feature("float32", (8, 8))}
+    with pytest.raises(DatasetError, match="vectors and pictures of uint8 are written"):
+        write(tmp_path / "set", [make_episode(0)], features=depth)
     picture = {**FEATURES, "observation.image": Feature("uint8", (8, 8, 3))}
-    with pytest.raises(DatasetError, match="only vectors are written yet"):
+    with pytest.raises(DatasetError, match=r"observation\.image has shape None"):
         write(tmp_path / "set", [make_episode(0)], features=picture)
     with pytest.raises(DatasetError, match="needs 'action'"):
         write(tmp_path / "set", [make_episode(0)], features={"action": FEATURES["action"]})

@@ -15,7 +15,8 @@ from tests.episodes.episodes import make_episode, same_arrays
 
 
 def equal(before: Episode, after: Episode) -> bool:
-    facts = ("uid", "robot", "instruction", "seed", "ended_by", "detector_success", "iteration")
+    facts = ["uid", "robot", "instruction", "seed", "ended_by", "detector_success", "iteration"]
+    facts.append("success_step")
     same = all(getattr(before, name) == getattr(after, name) for name in facts)
     for name in ("distance", "spread"):
         a, b = getattr(before, name), getattr(after, name)
@@ -135,3 +136,38 @@ def test_a_failed_write_leaves_the_old_shard(
         write_shard(path, [make_episode(1)])
     assert [p.name for p in tmp_path.iterdir()] == ["s.parquet"]
     assert read_shard(path)[0].uid == "e0"
+
+
+def with_camera(number: int, **options: Any) -> Episode:
+    episode = make_episode(number, **options)
+    still = np.random.default_rng(number).integers(0, 256, (48, 64, 3), np.uint8)
+    pictures = np.repeat(still[None], episode.length + 1, axis=0)
+    pictures[:, 5, 5] = np.arange(episode.length + 1)[:, None]
+    observation = {**episode.observation, "observation.images.top": pictures}
+    return replace(episode, observation=observation, success_step=options.get("steps", 4))
+
+
+def test_a_camera_that_hardly_changes_takes_hardly_any_room(tmp_path: Path) -> None:
+    write_shard(tmp_path / "s.parquet", [with_camera(0, steps=99)])
+    assert (tmp_path / "s.parquet").stat().st_size < 3 * 48 * 64 * 3, "of a hundred pictures"
+    assert equal(with_camera(0, steps=99), read_shard(tmp_path / "s.parquet")[0])
+
+
+def test_only_the_observations_asked_for_are_read(tmp_path: Path) -> None:
+    slices = write_shard(tmp_path / "s.parquet", [with_camera(i, steps=3) for i in range(4)])
+    place = (tmp_path / "s.parquet", slices[2].first_row, slices[2].rows)
+    numbers = read_episode(*place, observations=["observation.state", "observation.unheard-of"])
+    assert list(numbers.observation) == ["observation.state"]
+    assert (numbers.uid, numbers.success_step) == ("e2", 3)
+    np.testing.assert_array_equal(numbers.action, with_camera(2, steps=3).action)
+    [*_, last] = read_shard(tmp_path / "s.parquet", observations=["observation.images.top"])
+    assert list(last.observation) == ["observation.images.top"]
+    assert last.observation["observation.images.top"].shape == (4, 48, 64, 3)
+
+
+def test_a_shard_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "s.parquet"
+    write_shard(path, [make_episode(0), make_episode(1)])
+    pq.write_table(pq.read_table(path).drop_columns(["success_step"]), path)
+    assert [equal(make_episode(i), e) for i, e in enumerate(read_shard(path))] == [True, True]
+    assert read_shard(path)[0].success_step is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,13 +38,19 @@ class Walker:
     def action_limits(self, limits: Mapping[str, float]) -> tuple[NDArray[Any], NDArray[Any]]:
         return np.array([-1.0], dtype=np.float32), np.array([1.0], dtype=np.float32)
 
-    def reset(self, robots: NDArray[np.int64], seeds: NDArray[np.uint64]) -> Observation:
+    def reset(
+        self, robots: NDArray[np.int64], seeds: NDArray[np.uint64], instructions: Sequence[str]
+    ) -> Observation:
         self.left[robots] = (seeds % np.uint64(5)).astype(np.float32) + 2
         return {NAME: self.left[robots, None]}
 
     def step(self, action: NDArray[Any]) -> Transition:
-        self.left = self.left - action[:, 0]
-        return Transition({NAME: self.left[:, None].copy()}, self.left <= 0)
+        return self.step_rows(np.arange(self.num_robots), action)
+
+    def step_rows(self, robots: NDArray[np.int64], action: NDArray[Any]) -> Transition:
+        self.left[robots] -= action[:, 0]
+        left = self.left[robots]
+        return Transition({NAME: left[:, None]}, left <= 0)
 
     def state(self) -> dict[str, Any]:
         return {"left": self.left.copy()}
@@ -58,6 +64,9 @@ class Walker:
     def demonstrator(self, num_robots: int) -> Any:
         raise NotImplementedError
 
+    def check_instruction(self, text: str) -> None:
+        pass
+
     def keep_demonstration(self, length: int, success: bool) -> bool:
         return success
 
@@ -68,7 +77,9 @@ class Steady:
     def __init__(self, action: float) -> None:
         self.action, self.rows = action, 0
 
-    def begin(self, robots: NDArray[np.int64], seeds: NDArray[np.uint64]) -> None:
+    def begin(
+        self, robots: NDArray[np.int64], seeds: NDArray[np.uint64], instructions: Sequence[str]
+    ) -> None:
         pass
 
     def act(

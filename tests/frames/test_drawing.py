@@ -4,6 +4,7 @@ import io
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -29,6 +30,18 @@ def test_only_a_robot_looked_at_closely_carries_its_distribution() -> None:
     assert frame.centres == tuple(float(i) for i in range(BINS))
     assert [tile.size for tile in frame.tiles] == [192, 192, 384]
     assert drawn(make_tick(6), WATCHED).centres is None
+
+
+def test_only_what_pictures_are_drawn_from_goes_to_the_drawer() -> None:
+    """A fleet's camera pictures are large, and a robot with a simulator's truth is drawn without them."""
+    tick = make_tick()
+    cameras = np.zeros((3, 48, 64, 3), np.uint8)
+    tick = replace(tick, observation={**tick.observation, "observation.images.top": cameras})
+    shown = replace(shown_run(), features=("observation.state", "observation.environment_state"))
+    made = sketch(tick, WATCHED, shown, number=0, last={})
+    assert list(made.observation) == ["observation.state"]
+    whole = sketch(tick, WATCHED, shown_run(), number=0, last={})
+    assert set(whole.observation) == set(tick.observation)
 
 
 def test_a_fleet_without_a_reward_model_is_shown() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
@@ -20,7 +20,7 @@ from practice.learning.config import (
     config_from_json,
 )
 from practice.learning.errors import LearningError
-from practice.learning.presets import presets
+from practice.learning.presets import presets, presets_of
 
 
 @pytest.mark.parametrize("made", [SFTConfig(), PracticeConfig(threshold=1.5), EvaluationConfig()])
@@ -108,6 +108,23 @@ def test_unknown_presets_are_named() -> None:
         presets("dreaming", "point-mass")
 
 
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_a_robot_nobody_has_tuned_for_gets_what_suits_its_senses(kind: str) -> None:
+    point = next(spec for spec in embodiments() if spec.id == "point-mass")
+    table = next(spec for spec in embodiments() if spec.cameras)
+    blind = presets_of(kind, replace(point, id="somebody/new-v0"))
+    seeing = presets_of(kind, replace(table, id="somebody/seeing-v0"))
+    for found in (blind, seeing):
+        assert next(iter(found)) == "paper"
+        assert {"fast", "demo"} <= set(found)
+        assert all(type(preset.config) is CONFIGS[kind] for preset in found.values())
+    if kind == "sft":
+        config = seeing["fast"].config
+        assert isinstance(config, SFTConfig)
+        assert config.mirror
+        assert config.arrival == "end"
+
+
 def test_the_web_process_can_list_everything_without_torch_or_django() -> None:
     code = (
         "import sys;"
@@ -115,6 +132,7 @@ def test_the_web_process_can_list_everything_without_torch_or_django() -> None:
         "import practice.learning.statistics, practice.embodiments.registry;"
         "import models_store.spec, practice.episodes.types;"
         "practice.learning.presets.presets('practice', 'point-mass');"
+        "import models_store.specs, models_store.words;"
         "sys.exit(' '.join(m for m in ('torch', 'django') if m in sys.modules) or None)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

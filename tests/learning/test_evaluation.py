@@ -20,7 +20,8 @@ def endings(*rows: tuple[int, bool, bool, int, bool]) -> Endings:
         np.array(column) for column in zip(*rows, strict=True)
     )
     index = np.arange(len(rows))
-    return Endings(index, index, steps, index * 0, success, detector, fired, fired_true)
+    arrived = np.where(success, steps, -1)
+    return Endings(index, index, steps, index * 0, success, detector, fired, fired_true, arrived)
 
 
 FIVE = endings(

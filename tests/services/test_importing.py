@@ -1,6 +1,7 @@
 """An upload becomes rows, all or nothing, whatever is in it and whoever dies meanwhile."""
 
 import io
+import tempfile
 import zipfile
 from datetime import timedelta
 from pathlib import Path
@@ -10,11 +11,15 @@ from django.utils import timezone
 
 from practice import storage
 from practice.embodiments.registry import embodiment
+from practice.episodes.lerobot_write import write_dataset
 from practice.episodes.recorder import read_episode
 from practice.fleet.dataset import write_demonstrations
 from practice.models import Dataset, Episode, Task, User
+from practice.services import importing
 from practice.services.datasets import receive_upload
 from practice.services.importing import import_dataset
+from tests.episodes.episodes import same_arrays
+from tests.examples import recorded_of
 from tests.factories import make_task
 
 pytestmark = pytest.mark.django_db
@@ -141,3 +146,52 @@ def test_an_import_whose_worker_fell_silent_is_done_again(
     import_dataset(dataset.pk)
     import_dataset(dataset.pk)  # and its message may come twice
     assert Episode.objects.count() == 20
+
+
+SPEC = embodiment("language-table-4").spec
+TRUTH = "observation.environment_state"
+
+
+def _seeing(*, without: tuple[str, ...] = (), count: int = 6) -> bytes:
+    """A dataset of a robot with a camera."""
+    features = {n: f for n, f in SPEC.observation.items() if n not in without}
+    with tempfile.TemporaryDirectory() as folder:
+        write_dataset(
+            Path(folder) / "seen.zip",
+            [recorded_of(SPEC, f"e{i}", without=without) for i in range(count)],
+            features={**features, "action": SPEC.action},
+            fps=round(SPEC.control_hz),
+            robot_type=SPEC.id,
+            as_zip=True,
+        )
+        return (Path(folder) / "seen.zip").read_bytes()
+
+
+def _camera_task() -> Task:
+    return make_task(embodiment=SPEC.id, instructions=list(SPEC.instructions), limits={})
+
+
+@pytest.mark.parametrize("without", [(), (TRUTH,)])
+def test_pictures_come_in_with_a_simulators_truth_and_without(
+    otto: User, without: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "SHARD_BYTES", 200_000)  # two episodes
+    dataset = _received(_seeing(without=without), otto, _camera_task())
+    import_dataset(dataset.pk)
+    dataset.refresh_from_db()
+    assert (dataset.state, dataset.episodes_kept) == ("ready", 6), dataset.error
+    rows = list(dataset.episodes.order_by("id"))
+    assert len({row.blob_key for row in rows}) == 3, "few are in memory together"
+    for i, row in enumerate(rows):
+        episode = read_episode(storage.blobs().path(row.blob_key), row.first_row, row.rows)
+        assert same_arrays(recorded_of(SPEC, f"e{i}", without=without), episode)
+        assert episode.success_step == 10
+
+
+def test_a_task_with_a_camera_refuses_a_dataset_without(otto: User) -> None:
+    camera = "observation.images.top"
+    dataset = _received(_seeing(without=(camera,)), otto, _camera_task())
+    import_dataset(dataset.pk)
+    dataset.refresh_from_db()
+    assert dataset.state == Dataset.State.FAILED
+    assert f"has no camera '{camera}', which the embodiment needs" in dataset.error

@@ -108,3 +108,22 @@ def test_the_robot_cannot_change_under_its_demonstrations(otto: User) -> None:
     make_dataset(task)
     with pytest.raises(InvalidError, match="new task"):
         update_task(task, replace(FIELDS, slug=task.slug), by=otto)
+
+
+TABLE = TaskFields(name="Push blocks", slug="push-blocks", embodiment="language-table-4")
+
+
+def test_every_instruction_that_a_robot_comes_with_is_accepted(otto: User) -> None:
+    task = create_task(TABLE, by=otto)
+    assert task.instructions == list(embodiment("language-table-4").spec.instructions)
+
+
+def test_an_instruction_that_the_robot_does_not_understand_is_named_with_its_line(
+    otto: User,
+) -> None:
+    texts = [embodiment("language-table-4").spec.instructions[0], "", "make me a sandwich"]
+    with pytest.raises(InvalidError) as caught:
+        create_task(replace(TABLE, instructions=texts), by=otto)
+    assert caught.value.message.startswith("Line 3: ")
+    assert "make me a sandwich" in caught.value.fields["instructions"]
+    assert not Task.objects.exists()

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from practice import storage
 from practice.episodes.recorder import read_episode
-from practice.models import Episode, User
+from practice.models import Episode, Task, User
 from practice.selectors import replay
 from practice.web.ranged import ranged
 from tests.factories import make_dataset, make_episodes, make_run
@@ -139,13 +139,23 @@ def test_a_lost_shard_is_a_clear_404(client: Client) -> None:
     assert client.get(f"/episodes/{episode.pk}/").status_code == 200
 
 
-def test_an_overlong_film_is_refused_before_it_is_drawn(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(replay, "MAX_FRAMES", 5)
-    response = client.get(video_url(make_episodes(make_run(), 1)[0]))
+def test_a_film_is_drawn_once_and_kept(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    episode = make_episodes(make_run(), 1)[0]
+    first = client.get(video_url(episode)).content
+
+    def fail(_: object) -> bytes:
+        raise AssertionError("drawn although it lies ready")
+
+    monkeypatch.setattr(replay.ReplayVideo, "_draw", fail)
+    assert client.get(video_url(episode)).content == first
+
+
+def test_a_robot_that_nobody_knows_any_more_has_no_film(client: Client) -> None:
+    episode = make_episodes(make_run(), 1)[0]
+    Task.objects.update(embodiment="retired-arm")
+    response = client.get(video_url(episode))
     assert response.status_code == 404
-    assert "films are drawn up to 5" in response.content.decode()
+    assert "Unknown embodiment" in response.content.decode()
 
 
 BYTES = bytes(range(100))

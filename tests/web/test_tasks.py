@@ -1,10 +1,13 @@
 """Pages of tasks."""
 
+import html
+import re
 from typing import Any
 
 import pytest
 from django.urls import reverse
 
+from practice.embodiments.registry import embodiment, embodiments
 from practice.models import Dataset, Run, Task, User
 from practice.selectors.tasks import task_page
 from practice.web.forms_task import TaskForm
@@ -57,6 +60,48 @@ def test_the_form_starts_with_the_defaults_of_the_robot(otto: User) -> None:
     form = TaskForm()
     assert form["horizon"].value() == 140
     assert [field.name for field in form.limit_fields()] == ["limit_max_acceleration"]
+
+
+def test_the_form_of_a_chosen_robot_brings_its_own_defaults(otto: User) -> None:
+    spec = embodiment("language-table-4").spec
+    body = text_of(page_of(otto).get("/tasks/new/?embodiment=language-table-4"))
+    assert spec.description in html.unescape(body)
+    assert spec.instructions[0] in body
+    form = TaskForm(wanted="language-table-4")
+    assert form["horizon"].value() == spec.horizon
+    assert [f.name for f in form.limit_fields()] == [f"limit_{x.name}" for x in spec.limits]
+    assert TaskForm(wanted="kite").spec.id == "point-mass", "the first, where nobody knows it"
+
+
+def test_the_robot_asked_for_stands_checked_among_all(otto: User) -> None:
+    body = page_of(otto).get("/tasks/new/?embodiment=language-table-4").content.decode()
+    radios = re.findall(r'<input type="radio"\s+name="embodiment"\s+value="([^"]+)"\s+(\w*)', body)
+    assert [value for value, checked in radios if checked] == ["language-table-4"]
+    assert len(radios) == len(embodiments())
+
+
+def test_another_robot_for_a_task_brings_that_robots_limits(otto: User) -> None:
+    task = make_task(name="Kept name")
+    form = TaskForm(task=task, wanted="language-table-4")
+    assert form["name"].value() == "Kept name"
+    assert form["horizon"].value() == embodiment("language-table-4").spec.horizon
+
+
+def test_a_goal_that_the_robot_does_not_know_is_shown_with_its_line(otto: User) -> None:
+    values = {"name": "T", "embodiment": "language-table-4", "instructions": "\n\nfly to the moon"}
+    body = text_of(page_of(otto).post("/tasks/new/", values))
+    assert "Line 3: " in body
+    assert not Task.objects.exists()
+
+
+def test_many_instructions_are_folded(vera: User) -> None:
+    task = make_task(instructions=[f"push block {i}" for i in range(40)])
+    body = text_of(page_of(vera).get(reverse("web:task", args=[task.slug])))
+    assert "40 instructions" in body
+    assert "35 more" in body
+    page = task_page(task)
+    assert page.first_instructions + page.more_instructions == task.instructions
+    assert task_page(make_task()).more_instructions == []
 
 
 def test_a_task_is_defined_with_what_is_left_out_filled_in(otto: User) -> None:

@@ -27,6 +27,7 @@ from models_store.errors import LearningError
 BENCHMARKS = {
     "pointmass": ("practice.learning.benchmark", "pointmass"),
     "live": ("efmweb.benchmark.live", "live"),
+    "fleet": ("efmweb.benchmark.fleet", "fleet"),
 }
 """Name -> (module, function); imported only when it is run."""
 

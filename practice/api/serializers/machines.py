@@ -16,6 +16,14 @@ class FeatureSerializer(serializers.Serializer[Any]):
     unit = serializers.CharField()
 
 
+class ObservedSerializer(FeatureSerializer):
+    """One array of an observation; a camera's is (height, width, 3)."""
+
+    privileged = serializers.BooleanField(
+        help_text="Known to the simulator alone: drawn for people, no input of a model, not asked of uploads."
+    )
+
+
 class ActionSerializer(FeatureSerializer):
     """The action of one step, with the bounds of the robot itself."""
 
@@ -40,7 +48,7 @@ class EmbodimentSerializer(serializers.Serializer[Any]):
     id = serializers.CharField()
     title = serializers.CharField()
     description = serializers.CharField()
-    observation = serializers.DictField(child=FeatureSerializer())
+    observation = serializers.DictField(child=ObservedSerializer())
     action = ActionSerializer()
     control_hz = serializers.FloatField()
     horizon = serializers.IntegerField(help_text="Control steps.")

@@ -17,6 +17,7 @@ from django.db import Error, connection
 from django.utils import timezone
 
 from practice.devices import CPU_KIND, visible_devices
+from practice.embodiments.registry import declaration_problems, embodiments
 from practice.models import Worker
 
 ENOUGH_DISK = 5 * 2**30
@@ -117,6 +118,16 @@ def workers() -> Finding:
     return Finding("workers", True, ", ".join(f"{w.name} on {w.device_name}" for w in alive))
 
 
+def robots() -> Finding:
+    """Whether the files that declare further robots can be used."""
+    problems = declaration_problems()
+    if problems:
+        return Finding("embodiments", False, " ".join(problems))
+    return Finding(
+        "embodiments", True, f"{len(embodiments())} known; further ones: {settings.EFM_EMBODIMENTS}"
+    )
+
+
 def disk() -> Finding:
     """Room in the data folder."""
     free = shutil.disk_usage(settings.EFM_VAR).free
@@ -145,6 +156,7 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     database,
     redis_server,
     workers,
+    robots,
     disk,
     clock,
 )
@@ -153,7 +165,7 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
 class Command(BaseCommand):
     """Say of each part OK or what to do; the exit status is 1 when something is to be done."""
 
-    help = "Check Python, GL backend, GPU, database, Redis, workers, disk and clock."
+    help = "Check Python, GL backend, GPU, database, Redis, workers, embodiments, disk, clock."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -1,28 +1,9 @@
-"""Settings with a name: measured, documented in docs/learning.md, chosen by people. No torch."""
+"""The point mass: seconds per run. Figures in docs/learning.md."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from practice.embodiments.registry import embodiments
-from practice.learning.config import (
-    Config,
-    EvaluationConfig,
-    PracticeConfig,
-    SFTConfig,
-)
-from practice.learning.errors import LearningError
-
-
-@dataclass(frozen=True, slots=True)
-class Preset:
-    """A config to start from."""
-
-    name: str
-    title: str
-    description: str
-    config: Config
-
+from practice.learning.config import EvaluationConfig, PracticeConfig, SFTConfig
+from practice.learning.presets.preset import Preset, Table
 
 _PAPER_SFT = SFTConfig(
     steps=8_000, batch_size=128, learning_rate=1e-3, schedule="constant", validate_every=500
@@ -59,7 +40,7 @@ _DEMO_PRACTICE = _FAST_PRACTICE.replace(
     num_robots=128, iterations=100, batch_size=640, evaluate_every=5, pace=1.0
 )
 
-_POINT_MASS: dict[str, tuple[Preset, ...]] = {
+POINT_MASS: Table = {
     "sft": (
         Preset(
             "paper",
@@ -129,20 +110,3 @@ _POINT_MASS: dict[str, tuple[Preset, ...]] = {
         ),
     ),
 }
-
-_BY_EMBODIMENT: dict[str, dict[str, tuple[Preset, ...]]] = {"point-mass": _POINT_MASS}
-
-
-def presets(kind: str, embodiment_id: str) -> dict[str, Preset]:
-    """Presets by name, the default first.
-
-    Raises:
-        LearningError: the kind of run or the embodiment is not known.
-    """
-    known = [spec.id for spec in embodiments()]
-    if embodiment_id not in known:
-        raise LearningError(f"Unknown embodiment {embodiment_id!r}; known: {', '.join(known)}.")
-    by_kind = _BY_EMBODIMENT[embodiment_id]
-    if kind not in by_kind:
-        raise LearningError(f"Unknown kind of run {kind!r}; known: {', '.join(by_kind)}.")
-    return {preset.name: preset for preset in by_kind[kind]}

@@ -1,0 +1,240 @@
+"""The compact EFM for pictures: a few hundred thousand weights, trained in a minute on one core.
+
+Convolutions turn each camera into a grid of features. The instruction is read into a handful of
+queries ("where is the thing to push?", "where to?"); each query lights up the grid, and the centre
+of mass of the light is a place in the picture. What acts and what judges are two perceptrons over
+these places, the instruction and the state. Places make it learn from few demonstrations: no
+perceptron has to find out what a picture is.
+
+Three details decide whether it learns at all; docs/learning.md has the figures. The mean colour is
+taken off each picture and convolutions start with He's scale, else the grid is all but constant at
+first; the mean over the grid is taken off the features, so that the table's own light does not drown
+the things on it; the light is a softplus, which never dies.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models_store.actions import CategoricalActions
+from models_store.compact_spec import CompactSpec
+from models_store.efm import EFM
+from models_store.instructions import Instructions
+from models_store.normalisation import Moments, Normalisation
+from models_store.precision import Precision, uses_bfloat16
+from models_store.steps_to_go import Bins, StepsToGo
+from models_store.words import encode
+
+_CONTRAST = 3.0
+"""Pixel values are spread over about -1.5 to 1.5."""
+
+_SHARPNESS = 4.0
+_PLACE_SCALE = 8.0
+"""Centres of mass move little at first; perceptrons learn from inputs of about unit size."""
+
+_SUMMARY = 8
+"""Values that each query passes on about what it was asked, beside what it found."""
+
+
+class CompactEFM(EFM):
+    """Actor: categorical tokens. Distance: categorical over bins. Shared: what sees and reads."""
+
+    spec: CompactSpec
+
+    def __init__(self, spec: CompactSpec, normalisation: Normalisation) -> None:
+        """Seed torch before, or load weights after."""
+        super().__init__()
+        self.spec = spec
+        self.bins = Bins(spec.steps_to_go_bins, spec.steps_to_go_width)
+        self.eyes = nn.ModuleList(_Eye(spec, name) for name in spec.cameras)
+        self.reader = _Reader(spec)
+        self.summary = nn.Linear(spec.word_size, _SUMMARY)
+        state = sum(spec.observation.values())
+        inputs = spec.queries * (3 * len(spec.cameras) + _SUMMARY) + state
+        self.actor = _perceptron(inputs, spec.policy_hidden, spec.action_size * spec.action_bins)
+        self.distance = _perceptron(inputs, spec.distance_hidden, spec.steps_to_go_bins)
+        seen = [normalisation.observation[name] for name in spec.observation]
+        # Not persistent: spec and manifest hold these numbers, one place only.
+        self._constant("state_mean", _joined(seen, "mean"))
+        self._constant("state_std", _joined(seen, "std"))
+        assert len(self.state_mean) == state, "normalisation does not fit the observation"
+        self._constant("action_std", normalisation.action.std)
+        ends = zip(spec.action_low, spec.action_high, strict=True)
+        centres = [np.linspace(low, high, spec.action_bins).tolist() for low, high in ends]
+        self.register_buffer("centres", torch.tensor(centres), persistent=False)
+
+    def policy(
+        self, observation: Mapping[str, Tensor], instructions: Instructions
+    ) -> CategoricalActions:
+        """Tokens over (B, A)."""
+        return self._act(self._look(observation, instructions))
+
+    def steps_to_go(
+        self, observation: Mapping[str, Tensor], instructions: Instructions
+    ) -> StepsToGo:
+        """Categorical over (B, bins)."""
+        return StepsToGo(self.distance(self._look(observation, instructions)), self.bins)
+
+    def both(
+        self, observation: Mapping[str, Tensor], instructions: Instructions
+    ) -> tuple[CategoricalActions, StepsToGo]:
+        """Both answers from one look."""
+        seen = self._look(observation, instructions)
+        return self._act(seen), StepsToGo(self.distance(seen), self.bins)
+
+    def policy_parameters(self) -> list[nn.Parameter]:
+        """The actor's weights."""
+        return list(self.actor.parameters())
+
+    def set_precision(self, precision: Precision) -> None:
+        """How the convolutions compute; everything after them is float32."""
+        half = uses_bfloat16(precision, self.centres.device)
+        for eye in self.eyes:
+            assert isinstance(eye, _Eye)
+            eye.half_precision = half
+
+    def _act(self, seen: Tensor) -> CategoricalActions:
+        shape = (-1, self.spec.action_size, self.spec.action_bins)
+        logits = self.actor(seen).view(shape)
+        return CategoricalActions(logits, self.centres, self.action_std, self.spec.temperature)
+
+    def _look(self, observation: Mapping[str, Tensor], instructions: Instructions) -> Tensor:
+        """Everything the perceptrons are told, (B, inputs)."""
+        texts, which = self._texts(instructions)
+        queries, asked = self.reader(texts)  # (T, K, cameras x C), (T, K, D)
+        parts = [self.summary(asked).flatten(1)[which]]
+        for eye, name, asking in zip(
+            self.eyes, self.spec.cameras, queries.chunk(len(self.spec.cameras), dim=-1), strict=True
+        ):
+            pictures = [observation[name]]
+            if name in self.spec.previous:
+                pictures.append(observation[f"{name}.previous"])
+            parts.append(eye(pictures, asking[which]))
+        if self.spec.observation:
+            state = torch.cat([observation[name] for name in self.spec.observation], dim=-1)
+            parts.append((state - self.state_mean) / self.state_std)
+        return torch.cat(parts, dim=-1)
+
+    def _texts(self, instructions: Instructions) -> tuple[Tensor, Tensor]:
+        """Buckets (T, words, 16) of the T different texts of the batch, and which row has which."""
+        used, which = np.unique(instructions.index, return_inverse=True)
+        spec, device = self.spec, self.centres.device
+        ids = [encode(instructions.texts[i], spec.buckets, spec.max_words) for i in used]
+        longest = max(int((row[:, 0] > 0).sum()) for row in ids)
+        packed = torch.from_numpy(np.stack(ids)[:, :longest])
+        return packed.to(device), torch.from_numpy(which).to(device)
+
+    def _constant(self, name: str, values: tuple[float, ...]) -> None:
+        self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
+
+    centres: Tensor
+    state_mean: Tensor
+    state_std: Tensor
+    action_std: Tensor
+
+
+class _Eye(nn.Module):
+    """One camera: pictures and queries to places."""
+
+    def __init__(self, spec: CompactSpec, name: str) -> None:
+        super().__init__()
+        height, width, colours = spec.cameras[name]
+        frames = 2 if name in spec.previous else 1
+        one, two, three = spec.channels
+        self.stem = nn.Sequential(
+            nn.Conv2d(colours * frames, one, 4, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(one, two, 4, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(two, three, 3, padding=1),
+            nn.ReLU(),
+        )
+        for layer in self.stem:
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        self.stem.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.darkness = nn.Parameter(torch.full((spec.queries,), -2.0))
+        self.register_buffer("places", _places(height // 4, width // 4), persistent=False)
+        self.half_precision = False
+
+    def forward(self, pictures: list[Tensor], queries: Tensor) -> Tensor:
+        """Frames (B, H, W, 3) uint8 and queries (B, K, C) to (B, 3 K)."""
+        grid = self._features(pictures)  # (B, cells, C)
+        grid = grid - grid.mean(dim=1, keepdim=True)
+        strength = _SHARPNESS / math.sqrt(grid.shape[-1])
+        light = torch.bmm(grid, queries.transpose(1, 2)) * strength + self.darkness
+        light = functional.softplus(light).square()  # (B, cells, K)
+        weighed = torch.bmm(light.transpose(1, 2), self.places.expand(len(light), -1, -1))
+        mass = weighed[..., 2:] + 1e-3
+        centre = weighed[..., :2] / mass
+        return torch.cat([centre * _PLACE_SCALE, mass.log()], dim=-1).flatten(1)
+
+    def _features(self, pictures: list[Tensor]) -> Tensor:
+        """(B, cells, C) float32."""
+        joined = torch.cat(pictures, dim=-1) if len(pictures) > 1 else pictures[0]
+        assert joined.dtype == torch.uint8, "cameras give bytes"
+        kind = torch.bfloat16 if self.half_precision else torch.float32
+        rows, height, width, depth = joined.shape
+        # Whole lines of pixels at a time: loops over three or six colours alone take thrice as long.
+        lines = joined.reshape(rows, height, width * depth).to(kind) * (_CONTRAST / 255.0)
+        mean = lines.mean(dim=1, dtype=torch.float32).view(rows, width, depth).mean(dim=1)
+        lines = lines - mean.to(kind).repeat(1, width)[:, None]
+        values = lines.view(rows, height, width, depth).permute(0, 3, 1, 2)
+        with torch.autocast(values.device.type, torch.bfloat16, enabled=self.half_precision):
+            seen: Tensor = self.stem(values)
+        return seen.to(torch.float32).permute(0, 2, 3, 1).flatten(1, 2)
+
+    places: Tensor
+
+
+class _Reader(nn.Module):
+    """An instruction to K queries: words with their neighbours, weighed anew for each query."""
+
+    def __init__(self, spec: CompactSpec) -> None:
+        super().__init__()
+        size, seen = spec.word_size, spec.channels[-1] * len(spec.cameras)
+        self.vocabulary = nn.Embedding(spec.buckets + 1, size, padding_idx=0)
+        self.position = nn.Parameter(0.3 * torch.randn(spec.max_words, size))
+        self.neighbours = nn.Conv1d(size, size, 5, padding=2)
+        self.attention = nn.Linear(size, spec.queries)
+        self.asking = nn.Linear(size, seen)
+        self.always = nn.Parameter(torch.randn(spec.queries, seen))
+
+    def forward(self, texts: Tensor) -> tuple[Tensor, Tensor]:
+        """Buckets (T, L, 16) to queries (T, K, cameras x C) and what they ask for, (T, K, D)."""
+        pieces = (texts > 0).sum(dim=-1, keepdim=True)
+        there = (pieces > 0).to(torch.float32)  # (T, L, 1)
+        words = self.vocabulary(texts).sum(dim=-2) / pieces.clamp(min=1).sqrt()
+        placed = (words + self.position[: words.shape[1]]) * there
+        context = self.neighbours(placed.transpose(1, 2)).transpose(1, 2)
+        read = words + functional.relu(context)
+        weight = self.attention(read).masked_fill(there == 0, -1e9).softmax(dim=1)
+        asked = torch.bmm(weight.transpose(1, 2), read)
+        return self.asking(asked) + self.always, asked
+
+
+def _places(rows: int, columns: int) -> Tensor:
+    """(cells, 3): x and y of each cell from -1 to 1, and 1 to sum up the mass."""
+    y, x = torch.meshgrid(
+        torch.linspace(-1, 1, rows), torch.linspace(-1, 1, columns), indexing="ij"
+    )
+    return torch.stack([x.flatten(), y.flatten(), torch.ones(rows * columns)], dim=-1)
+
+
+def _perceptron(inputs: int, hidden: tuple[int, ...], outputs: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for width in hidden:
+        layers += [nn.Linear(inputs, width), nn.ReLU()]
+        inputs = width
+    return nn.Sequential(*layers, nn.Linear(inputs, outputs))
+
+
+def _joined(moments: list[Moments], which: str) -> tuple[float, ...]:
+    return tuple(value for one in moments for value in getattr(one, which))

@@ -1,0 +1,78 @@
+"""Which model a robot gets, and what it must be given: perceptrons for states, convolutions for
+cameras. What only a simulator knows is never an input.
+"""
+
+from __future__ import annotations
+
+from models_store.checkpoint import EFMCheckpoint
+from models_store.compact_spec import CompactSpec
+from models_store.normalisation import Moments, Normalisation
+from models_store.spec import ModelSpec
+from models_store.specs import Spec
+from practice.embodiments.spec import EmbodimentSpec, is_camera
+from practice.learning.config import SFTConfig
+from practice.learning.data import Demonstrations
+from practice.learning.errors import LearningError
+
+
+def check_fit(data: Demonstrations, spec: EmbodimentSpec) -> None:
+    """Whether the demonstrations hold everything the robot senses.
+
+    Raises:
+        LearningError: names what is needed and what was found.
+    """
+    found = {name: array.shape[1:] for name, array in data.observation.items()}
+    wanted = {name: f.shape for name, f in spec.observation.items() if not f.privileged}
+    missing = [name for name in wanted if found.get(name) != wanted[name]]
+    if missing or data.action.shape[1:] != spec.action.shape:
+        raise LearningError(
+            f"The demonstrations do not fit {spec.title}: it needs {wanted} and actions of "
+            f"{spec.action.shape}; they have {found} and {data.action.shape[1:]}."
+        )
+    for name in wanted:
+        if is_camera(name) and data.observation[name].dtype != "uint8":
+            raise LearningError(
+                f"{name} holds {data.observation[name].dtype}; pictures are bytes (uint8)."
+            )
+
+
+def model_spec(config: SFTConfig, spec: EmbodimentSpec) -> Spec:
+    """The model that Stage 1 of this robot trains."""
+    sensed = {name: f for name, f in spec.observation.items() if not f.privileged}
+    state = {name: int(f.shape[0]) for name, f in sensed.items() if not is_camera(name)}
+    cameras = {name: f.shape for name, f in sensed.items() if is_camera(name)}
+    if not cameras:
+        return ModelSpec(
+            observation=state,
+            action_size=int(spec.action.shape[0]),
+            steps_to_go_bins=spec.steps_to_go_bins,
+            steps_to_go_width=spec.steps_to_go_max / spec.steps_to_go_bins,
+            policy_hidden=(config.policy_width,) * config.policy_layers,
+            distance_hidden=(config.reward_width,) * config.reward_layers,
+            activation=config.activation,
+        )
+    return CompactSpec(
+        cameras={name: (shape[0], shape[1], shape[2]) for name, shape in cameras.items()},
+        observation=state,
+        previous=tuple(cameras) if config.previous_frame else (),
+        action_low=spec.action.low,
+        action_high=spec.action.high,
+        steps_to_go_bins=spec.steps_to_go_bins,
+        steps_to_go_width=spec.steps_to_go_max / (spec.steps_to_go_bins - 1),
+        queries=config.queries,
+        policy_hidden=(config.policy_width,) * config.policy_layers,
+        distance_hidden=(config.reward_width,) * config.reward_layers,
+    )
+
+
+def measure(data: Demonstrations, spec: Spec) -> Normalisation:
+    """Moments of the states the model reads and of the actions; bytes need none."""
+    return Normalisation(
+        {name: Moments.of(data.observation[name]) for name in spec.observation},
+        Moments.of(data.action[data.acted]),
+    )
+
+
+def new_checkpoint(config: SFTConfig, spec: Spec, norm: Normalisation) -> EFMCheckpoint:
+    """An untrained model whose weights follow from the seed."""
+    return EFMCheckpoint.new(spec, norm, seed=config.seed)

@@ -1,0 +1,45 @@
+"""The arithmetic of one Stage-2 update: which tuples, which weights, which loss."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from models_store.efm import EFM
+from practice.learning.collecting import Batch
+from practice.learning.config import PracticeConfig
+
+_DRIFT_ROWS = 512
+
+
+def parts(batch: Batch, config: PracticeConfig, generator: torch.Generator) -> list[Batch]:
+    """N disjoint parts of B tuples in random order; a surplus is dropped, never kept."""
+    if config.updates == 1 and len(batch) == config.tuples:
+        return [batch]  # the order within a single batch does not matter
+    order = torch.randperm(len(batch), generator=generator)[: config.tuples]
+    return [batch.rows(rows) for rows in order.view(-1, config.batch_size)]
+
+
+def weights(returns: Tensor, config: PracticeConfig) -> Tensor:
+    """(n,): c R, with R scaled and cut as the config says."""
+    if config.normalise_returns == "scale":
+        returns = returns / (returns.std() + 1e-6)
+    if config.clip_returns > 0:
+        returns = returns.clamp(-config.clip_returns, config.clip_returns)
+    return config.loss_scale * returns
+
+
+def policy_loss(model: EFM, batch: Batch, config: PracticeConfig) -> Tensor:
+    """Scalar: the mean of -c R log p(a | o, g)."""
+    answer = model.policy(batch.observation, batch.instructions)
+    return -(weights(batch.returns, config) * answer.log_prob(batch.action)).mean()
+
+
+@torch.inference_mode()
+def drift(model: EFM, anchor: EFM, batch: Batch) -> dict[str, float]:
+    """How far the policy is from where it started: KL(now || start) in nats, and its spread."""
+    rows = torch.linspace(0, len(batch) - 1, min(len(batch), _DRIFT_ROWS)).long()
+    sample = batch.rows(rows)
+    now = model.policy(sample.observation, sample.instructions)
+    start = anchor.policy(sample.observation, sample.instructions)
+    return {"drift": float(now.kl(start).mean()), "action_std": float(now.spread())}
