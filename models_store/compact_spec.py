@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from models_store.errors import LearningError
+from models_store.spec import refuse_unknown_keys
 
 _TUPLES: dict[str, type] = {
     "previous": str,
@@ -140,13 +141,7 @@ class CompactSpec:
         Raises:
             LearningError: a key is unknown or missing, or a value has the wrong type.
         """
-        known = {item.name for item in fields(cls)}
-        unknown = sorted(set(data) - known)
-        if unknown:
-            raise LearningError(
-                f"Unknown key {unknown[0]!r} in a model description; "
-                f"known: {', '.join(sorted(known))}."
-            )
+        refuse_unknown_keys(data, {item.name for item in fields(cls)})
         try:
             values = dict(data)
             values["cameras"] = {

@@ -16,6 +16,15 @@ ACTIVATIONS = ("relu", "silu", "tanh")
 _TUPLES = {"policy_hidden", "distance_hidden"}
 
 
+def refuse_unknown_keys(data: Mapping[str, Any], known: set[str]) -> None:
+    """Raises LearningError when `data` has a key that no model description knows."""
+    unknown = sorted(set(data) - known)
+    if unknown:
+        raise LearningError(
+            f"Unknown key {unknown[0]!r} in a model description; known: {', '.join(sorted(known))}."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
     """A state-only EFM: two separate perceptrons over the concatenated observation features.
@@ -92,13 +101,7 @@ class ModelSpec:
         Raises:
             LearningError: a key is unknown or missing, or a value has the wrong type.
         """
-        known = {field.name for field in fields(cls)}
-        unknown = sorted(set(data) - known)
-        if unknown:
-            raise LearningError(
-                f"Unknown key {unknown[0]!r} in a model description; "
-                f"known: {', '.join(sorted(known))}."
-            )
+        refuse_unknown_keys(data, {field.name for field in fields(cls)})
         try:
             values = dict(data)
             values["observation"] = {str(k): int(v) for k, v in values["observation"].items()}

@@ -131,7 +131,16 @@ class Fleet:
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state()`; the plan must be the same, its processes may differ."""
+        """Go on from `state()`; the plan must be the same, its processes may differ.
+
+        Raises:
+            LearningError: the task has lost instructions that running episodes follow.
+        """
+        if np.max(state["instruction"], initial=0) >= len(self.plan.instructions):
+            raise LearningError(
+                f"The saved episodes follow more instructions than the {len(self.plan.instructions)} "
+                "there are now: give the task its instructions back, or start a new run."
+            )
         self._sim.load_state(state["sim"])
         self.book.load_state(state["book"])
         if self.trace is not None:

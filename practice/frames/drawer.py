@@ -23,6 +23,7 @@ from practice.embodiments.interface import Embodiment
 from practice.embodiments.registry import embodiment
 from practice.frames.drawing import Sketch, finish, read_sketch, write_sketch
 from practice.frames.format import pack
+from practice.frames.helper import end_helper
 from practice.frames.store import FrameStore, LiveKeys, writer_client
 
 PATIENCE = 10.0
@@ -96,15 +97,8 @@ class ProcessDrawer:
     def close(self) -> None:
         """End the process."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            try:
-                cast(IO[bytes], pipe).close()
-            except BrokenPipeError:
-                continue  # what it had not read is of no use to anybody
+        if process is not None:
+            end_helper(process)
 
     def _start(self) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(

@@ -29,6 +29,7 @@ from practice.embodiments.registry import embodiment
 from practice.episodes.errors import EpisodesError
 from practice.episodes.recorder import read_episode
 from practice.episodes.video import encode_frames
+from practice.frames.helper import end_helper
 from practice.frames.painting import can_draw, drawn_from, paint
 
 log = logging.getLogger(__name__)
@@ -135,15 +136,8 @@ class FilmMaker:
 
     def _end(self) -> None:
         process, self._process = self._process, None
-        if process is None:
-            return
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            try:
-                cast(IO[bytes], pipe).close()
-            except BrokenPipeError:
-                continue  # what it had not read is of no use to anybody
+        if process is not None:
+            end_helper(process)
 
 
 def _start() -> subprocess.Popen[bytes]:

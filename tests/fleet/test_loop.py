@@ -256,6 +256,14 @@ def test_state_and_load_state_go_on_exactly() -> None:
     assert a.env_steps == b.env_steps
 
 
+def test_a_task_that_lost_instructions_is_named_on_resuming() -> None:
+    made = fleet()
+    made.tick()
+    lost = made.state() | {"instruction": np.full(len(made.instruction), 99)}
+    with pytest.raises(LearningError, match="give the task its instructions back"):
+        made.load_state(lost)
+
+
 def test_a_detector_needs_a_judge() -> None:
     plan = FleetPlan(num_robots=1, rules=Rules(5, 1.0, "detector"), seed=0, instructions=("go",))
     with pytest.raises(LearningError, match="reward checkpoint"):
