@@ -17,7 +17,7 @@ export PORT
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: install system ## a fleet that practises, in the browser (HEADLESS=1: on the terminal; PORT=8000)
+demo: install system ## fleets that practise, in the browser: LanguageTable, then PointMass (HEADLESS=1: on the terminal; PORT=8000)
 	@$(BIN)/python manage.py demo $(if $(filter 1 true yes,$(HEADLESS)),--headless)
 
 serve: install system ## the site alone: services, web, workers (PORT=8000)

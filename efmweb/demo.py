@@ -1,10 +1,12 @@
-"""The demonstration: the main job from task to proven checkpoint, through the services a user uses.
+"""The demonstration: from task to proven checkpoint, show after show, through the services a user uses.
 
 Every step looks first whether an earlier start has done it, so a second start takes seconds, and an interrupted one goes on.
+Practice comes right after Stage 1 and both are measured when it is over: evaluations are of checkpoints, so they find the
+same figures then, and nobody waits for them before robots move.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,10 @@ from typing import Any
 from django.conf import settings
 
 from efmweb.errors import ServiceError
+from efmweb.shows import SHOWS, Show
 from practice.embodiments.registry import embodiment
 from practice.fleet.dataset import write_demonstrations
+from practice.fleet.pool import choose_processes, end_idle_workers
 from practice.models import Checkpoint, Dataset, Evaluation, Run, Task, User
 from practice.roles import Role
 from practice.services.datasets import receive_upload
@@ -21,9 +25,7 @@ from practice.services.people import add_person
 from practice.services.runs import launch_run
 from practice.services.tasks import TaskFields, create_task
 
-SLUG = "point-mass"
 PERSON = "demo"
-DEMONSTRATIONS = 10_000
 POLL_SECONDS = 0.2
 
 Tell = Callable[[str, float, str], None]
@@ -32,25 +34,35 @@ Tell = Callable[[str, float, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the demonstration came to."""
+    """What one show came to."""
 
+    show: Show
     task: Task
     practice: Run
     before: Evaluation
     after: Evaluation
     seconds: float
+    seconds_to_first_practice: float | None
+    """Until the first iteration of practice was seen in the database; None: an earlier start began it."""
 
     @property
     def better(self) -> bool:
         """Whether practice helped: more success, or as much in fewer steps."""
         return _rank(self.after) > _rank(self.before)
 
+    @property
+    def lift_points(self) -> float:
+        """True success after practice less that before, in points of a hundred."""
+        return 100 * ((self.after.success or 0.0) - (self.before.success or 0.0))
+
     def report(self) -> dict[str, Any]:
-        """The figures, as `var/demo/report.json` holds them."""
+        """The figures of one show, as `var/demo/report.json` holds them."""
+        first = self.seconds_to_first_practice
         return {
             "task": self.task.slug,
             "stage1": _stage(self.before),
             "stage2": _stage(self.after),
+            "lift_points": round(self.lift_points, 1),
             "detector": {
                 "precision": self.after.precision,
                 "recall": self.after.recall,
@@ -62,8 +74,15 @@ class Outcome:
                 "env_steps": self.practice.env_steps,
                 "seconds": round(self.practice.seconds, 2),
             },
+            "seconds_to_first_practice": None if first is None else round(first, 2),
             "seconds_total": round(self.seconds, 2),
         }
+
+
+def report_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """What `var/demo/report.json` holds: the first show, and under "others" the rest."""
+    first, *others = (outcome.report() for outcome in outcomes)
+    return first | {"others": others}
 
 
 def _rank(evaluation: Evaluation) -> tuple[float, float]:
@@ -79,32 +98,40 @@ def _stage(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def run_demo(*, paced: bool, tell: Tell) -> Outcome:
+def run_demo(*, paced: bool, tell: Tell, since: float | None = None) -> Iterator[Outcome]:
+    """Each show's outcome when it is over; workers must be running.
+
+    `since`, by the monotonic clock, is when the first show is said to have begun, by default now. Raises as `run_show` does.
+    """
+    for show in SHOWS:
+        yield run_show(show, paced=paced, tell=tell, since=since)
+        since = None
+
+
+def run_show(show: Show, *, paced: bool, tell: Tell, since: float | None = None) -> Outcome:
     """Do the whole job, or what is left of it; workers must be running.
 
     Raises:
         ServiceError: a step ended otherwise than it should; the sentence says which and why.
     """
-    started = time.monotonic()
-    person = demo_person()
-    task = _task(person)
-    dataset = _dataset(task, person, tell)
-    sft = _run(task, person, tell, kind="sft", name="Stage 1: SFT", datasets=[dataset])
+    started = time.monotonic() if since is None else since
+    job = _Job(show, paced, tell)
+    sft = job.finish(job.sft())
     policy, reward = _kept(sft, "policy"), _kept(sft, "reward")
-    before = _evaluation(task, person, tell, policy=policy, reward=reward, name="Stage 1 measured")
-    practice = _run(
-        task,
-        person,
-        tell,
-        kind="practice",
-        name="Stage 2: Self-Improvement",
-        policy=policy,
-        reward=reward,
-        config={} if paced else {"pace": 0.0},
+    practice = job.practice(policy, reward)
+    first = job.first_iteration(practice)
+    best = _kept(job.finish(practice), "policy")
+    before = job.finish(job.evaluation("Stage 1 measured", policy, reward)).evaluation
+    after = job.finish(job.evaluation("Stage 2 measured", best, reward)).evaluation
+    return Outcome(
+        show=show,
+        task=job.task,
+        practice=practice,
+        before=before,
+        after=after,
+        seconds=time.monotonic() - started,
+        seconds_to_first_practice=None if first is None else first - started,
     )
-    best = _kept(practice, "policy")
-    after = _evaluation(task, person, tell, policy=best, reward=reward, name="Stage 2 measured")
-    return Outcome(task, practice, before, after, time.monotonic() - started)
 
 
 def demo_person() -> User:
@@ -113,54 +140,115 @@ def demo_person() -> User:
     return known or add_person(PERSON, by=None, role=Role.ADMIN)
 
 
-def _task(person: User) -> Task:
-    known = Task.objects.filter(slug=SLUG).first()
-    return known or create_task(
-        TaskFields(
-            name="Point mass: reach the goal",
-            slug=SLUG,
-            embodiment="point-mass",
-            description="A point pushed by accelerations learns to reach its goal in few steps.",
-        ),
-        by=person,
-    )
+class _Job:
+    """One show's steps; each is found again, or launched."""
 
+    def __init__(self, show: Show, paced: bool, tell: Tell) -> None:
+        self._show, self._paced, self._tell_anybody = show, paced, tell
+        self._person = demo_person()
+        self.task = self._task()
 
-def _dataset(task: Task, person: User, tell: Tell) -> Dataset:
-    dataset = task.datasets.filter(created_by=person).order_by("pk").first()
-    if dataset is None:
-        tell("Demonstrations", 0.0, "making them")
-        path = Path(settings.EFM_VAR) / "demo" / "point-mass.zip"
+    def sft(self) -> Run:
+        """Stage 1, launched once its demonstrations are ready."""
+        return self._launch("sft", "Stage 1: SFT", datasets=[self._dataset()])
+
+    def practice(self, policy: Checkpoint, reward: Checkpoint) -> Run:
+        """Stage 2, launched."""
+        pace = {} if self._paced else {"pace": 0.0}
+        name = "Stage 2: Self-Improvement"
+        return self._launch("practice", name, policy=policy, reward=reward, config=pace)
+
+    def evaluation(self, name: str, policy: Checkpoint, reward: Checkpoint) -> Run:
+        """A measurement of a checkpoint, launched."""
+        return self._launch("evaluation", name, policy=policy, reward=reward)
+
+    def first_iteration(self, practice: Run) -> float | None:
+        """Wait for it; when it was there, by the monotonic clock. None: it was there before."""
+        if practice.iteration:
+            return None
+        self._follow(practice, lambda run: run.iteration > 0)
+        return time.monotonic() if practice.iteration else None
+
+    def finish(self, run: Run) -> Run:
+        """The run when it has succeeded.
+
+        Raises:
+            ServiceError: it ended otherwise.
+        """
+        self._follow(run, lambda run: run.is_over)
+        if run.state != Run.State.SUCCEEDED:
+            raise ServiceError(
+                f"{run.name} is {run.state}: {run.error or 'resume it on its page.'}"
+            )
+        self._tell(run.name, 1.0, f"{run.seconds:.0f} s")
+        return run
+
+    def _follow(self, run: Run, enough: Callable[[Run], bool]) -> None:
+        while not (run.is_over or enough(run)):
+            self._tell(run.name, run.progress, _words(run))
+            time.sleep(POLL_SECONDS)
+            run.refresh_from_db()
+
+    def _launch(self, kind: str, name: str, **inputs: Any) -> Run:
+        known = Run.objects.filter(task=self.task, kind=kind, name=name)
+        run = known.exclude(state=Run.State.FAILED).order_by("pk").first()
+        return run or launch_run(
+            self.task, by=self._person, kind=kind, name=name, preset="demo", **inputs
+        )
+
+    def _task(self) -> Task:
+        show = self._show
+        known = Task.objects.filter(slug=show.slug).first()
+        return known or create_task(
+            TaskFields(
+                name=show.name,
+                slug=show.slug,
+                embodiment=show.embodiment,
+                description=show.description,
+            ),
+            by=self._person,
+        )
+
+    def _dataset(self) -> Dataset:
+        known = self.task.datasets.filter(created_by=self._person).order_by("pk").first()
+        dataset = known or self._uploaded()
+        while dataset.state in {Dataset.State.QUEUED, Dataset.State.VALIDATING}:
+            self._tell("Demonstrations", 0.5 + 0.5 * dataset.progress, "validating")
+            time.sleep(POLL_SECONDS)
+            dataset.refresh_from_db()
+        if dataset.state != Dataset.State.READY:
+            raise ServiceError(f"The demonstrations were refused: {dataset.error}")
+        self._tell("Demonstrations", 1.0, f"{dataset.episodes_kept} episodes")
+        return dataset
+
+    def _uploaded(self) -> Dataset:
+        """Demonstrations made on the spot, and received as anybody's are."""
+        show, robot = self._show, embodiment(self.task.embodiment)
+
+        def made(count: int) -> None:
+            self._tell("Demonstrations", 0.5 * count / show.demonstrations, "making them")
+
+        made(0)
+        path = Path(settings.EFM_VAR) / "demo" / f"{show.slug}.zip"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
-        write_demonstrations(embodiment(task.embodiment), path, DEMONSTRATIONS)
+        write_demonstrations(
+            robot,
+            path,
+            show.demonstrations,
+            style=show.style,
+            processes=choose_processes(robot.spec, 0),
+            progress=made,
+        )
+        # Nobody else in this process simulates: what is kept idle would only take memory.
+        end_idle_workers()
         with path.open("rb") as upload:
-            dataset = receive_upload(
-                task, upload, by=person, filename=path.name, name="Scripted demonstrations"
+            return receive_upload(
+                self.task, upload, by=self._person, filename=path.name, name=show.dataset
             )
-    while dataset.state in {Dataset.State.QUEUED, Dataset.State.VALIDATING}:
-        tell("Demonstrations", dataset.progress, "validating")
-        time.sleep(POLL_SECONDS)
-        dataset.refresh_from_db()
-    if dataset.state != Dataset.State.READY:
-        raise ServiceError(f"The demonstrations were refused: {dataset.error}")
-    tell("Demonstrations", 1.0, f"{dataset.episodes_kept} episodes")
-    return dataset
 
-
-def _run(task: Task, person: User, tell: Tell, *, kind: str, name: str, **inputs: Any) -> Run:
-    known = Run.objects.filter(task=task, kind=kind, name=name).exclude(state=Run.State.FAILED)
-    run = known.order_by("pk").first()
-    if run is None:
-        run = launch_run(task, by=person, kind=kind, name=name, preset="demo", **inputs)
-    while not run.is_over:
-        tell(name, run.progress, _words(run))
-        time.sleep(POLL_SECONDS)
-        run.refresh_from_db()
-    if run.state != Run.State.SUCCEEDED:
-        raise ServiceError(f"{name} is {run.state}: {run.error or 'resume it on its page.'}")
-    tell(name, 1.0, f"{run.seconds:.0f} s")
-    return run
+    def _tell(self, step: str, share: float, words: str) -> None:
+        self._tell_anybody(f"{self._show.title}, {step}", share, words)
 
 
 def _words(run: Run) -> str:
@@ -174,10 +262,3 @@ def _kept(run: Run, kind: str) -> Checkpoint:
     if kept is None:
         raise ServiceError(f"{run.name} kept no {kind} checkpoint; its log says why.")
     return kept
-
-
-def _evaluation(
-    task: Task, person: User, tell: Tell, *, policy: Checkpoint, reward: Checkpoint, name: str
-) -> Evaluation:
-    run = _run(task, person, tell, kind="evaluation", name=name, policy=policy, reward=reward)
-    return run.evaluation

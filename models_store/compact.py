@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -69,28 +71,23 @@ class CompactEFM(EFM):
         centres = [np.linspace(low, high, spec.action_bins).tolist() for low, high in ends]
         self.register_buffer("centres", torch.tensor(centres), persistent=False)
 
-    def policy(
-        self, observation: Mapping[str, Tensor], instructions: Instructions
-    ) -> CategoricalActions:
+    def act(self, seen: Tensor) -> CategoricalActions:
         """Tokens over (B, A)."""
-        return self._act(self._look(observation, instructions))
+        shape = (-1, self.spec.action_size, self.spec.action_bins)
+        logits = self.actor(seen).view(shape)
+        return CategoricalActions(logits, self.centres, self.action_std, self.spec.temperature)
 
-    def steps_to_go(
-        self, observation: Mapping[str, Tensor], instructions: Instructions
-    ) -> StepsToGo:
+    def judge(self, seen: Tensor) -> StepsToGo:
         """Categorical over (B, bins)."""
-        return StepsToGo(self.distance(self._look(observation, instructions)), self.bins)
-
-    def both(
-        self, observation: Mapping[str, Tensor], instructions: Instructions
-    ) -> tuple[CategoricalActions, StepsToGo]:
-        """Both answers from one look."""
-        seen = self._look(observation, instructions)
-        return self._act(seen), StepsToGo(self.distance(seen), self.bins)
+        return StepsToGo(self.distance(seen), self.bins)
 
     def policy_parameters(self) -> list[nn.Parameter]:
         """The actor's weights."""
         return list(self.actor.parameters())
+
+    def judge_parameters(self) -> list[nn.Parameter]:
+        """The distance head's weights."""
+        return list(self.distance.parameters())
 
     def set_precision(self, precision: Precision) -> None:
         """How the convolutions compute; everything after them is float32."""
@@ -99,13 +96,8 @@ class CompactEFM(EFM):
             assert isinstance(eye, _Eye)
             eye.half_precision = half
 
-    def _act(self, seen: Tensor) -> CategoricalActions:
-        shape = (-1, self.spec.action_size, self.spec.action_bins)
-        logits = self.actor(seen).view(shape)
-        return CategoricalActions(logits, self.centres, self.action_std, self.spec.temperature)
-
-    def _look(self, observation: Mapping[str, Tensor], instructions: Instructions) -> Tensor:
-        """Everything the perceptrons are told, (B, inputs)."""
+    def look(self, observation: Mapping[str, Tensor], instructions: Instructions) -> Tensor:
+        """Places found, a summary of what was asked, and the state, (B, inputs)."""
         texts, which = self._texts(instructions)
         queries, asked = self.reader(texts)  # (T, K, cameras x C), (T, K, D)
         parts = [self.summary(asked).flatten(1)[which]]
@@ -125,9 +117,8 @@ class CompactEFM(EFM):
         """Buckets (T, words, 16) of the T different texts of the batch, and which row has which."""
         used, which = np.unique(instructions.index, return_inverse=True)
         spec, device = self.spec, self.centres.device
-        ids = [encode(instructions.texts[i], spec.buckets, spec.max_words) for i in used]
-        longest = max(int((row[:, 0] > 0).sum()) for row in ids)
-        packed = torch.from_numpy(np.stack(ids)[:, :longest])
+        ids, words = _encoded(instructions.texts, spec.buckets, spec.max_words)
+        packed = torch.from_numpy(ids[used, : words[used].max()])
         return packed.to(device), torch.from_numpy(which).to(device)
 
     def _constant(self, name: str, values: tuple[float, ...]) -> None:
@@ -218,6 +209,15 @@ class _Reader(nn.Module):
         weight = self.attention(read).masked_fill(there == 0, -1e9).softmax(dim=1)
         asked = torch.bmm(weight.transpose(1, 2), read)
         return self.asking(asked) + self.always, asked
+
+
+@lru_cache(maxsize=16)
+def _encoded(
+    texts: tuple[str, ...], buckets: int, max_words: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Buckets (T, max_words, 16) and numbers of words (T,): a fleet asks for the same every tick."""
+    ids = np.stack([encode(text, buckets, max_words) for text in texts])
+    return ids, (ids[..., 0] > 0).sum(axis=1)
 
 
 def _places(rows: int, columns: int) -> Tensor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 
 from models_store.actions import ActionDistribution
@@ -17,33 +18,77 @@ from models_store.precision import Precision
 from models_store.specs import Spec
 from models_store.steps_to_go import StepsToGo
 
+SEEN = "seen"
+"""Under this name an observation may carry what `EFM.look` gave for it."""
+
 
 class EFM(nn.Module, ABC):
-    """Observation o and instruction g in; p(a | o, g) and p(steps-to-go | o, g) out."""
+    """Observation o and instruction g in; p(a | o, g) and p(steps-to-go | o, g) out.
+
+    Looking comes first, then two answers about what was seen. Stage 2 never trains the looking, so
+    what was seen once need not be looked at again: an observation that carries it under `SEEN` is
+    taken at its word.
+    """
 
     spec: Spec
 
     @abstractmethod
-    def policy(
-        self, observation: Mapping[str, Tensor], instructions: Instructions
-    ) -> ActionDistribution:
-        """What to do: the distribution of the next action for B rows."""
+    def look(self, observation: Mapping[str, Tensor], instructions: Instructions) -> Tensor:
+        """All that the two answers are told about B rows, (B, F) float32."""
 
     @abstractmethod
-    def steps_to_go(
-        self, observation: Mapping[str, Tensor], instructions: Instructions
-    ) -> StepsToGo:
-        """How long it still takes a demonstrator: the distribution for B rows."""
+    def act(self, seen: Tensor) -> ActionDistribution:
+        """What to do, from what was seen (B, F)."""
 
-    def both(
-        self, observation: Mapping[str, Tensor], instructions: Instructions
-    ) -> tuple[ActionDistribution, StepsToGo]:
-        """Both answers for the same rows; a model whose two sides see alike looks only once."""
-        return self.policy(observation, instructions), self.steps_to_go(observation, instructions)
+    @abstractmethod
+    def judge(self, seen: Tensor) -> StepsToGo:
+        """How long it still takes a demonstrator, from what was seen (B, F)."""
+
+    @abstractmethod
+    def policy_parameters(self) -> list[nn.Parameter]:
+        """What Stage 2 trains: all of `act`, and nothing of the rest."""
+
+    @abstractmethod
+    def judge_parameters(self) -> list[nn.Parameter]:
+        """All of `judge`, and nothing of the rest."""
 
     def set_precision(self, precision: Precision) -> None:
         """How the convolutions compute; a model without any has nothing to choose."""
 
-    @abstractmethod
-    def policy_parameters(self) -> list[nn.Parameter]:
-        """What Stage 2 trains. The rest stays as Stage 1 left it."""
+    def policy(
+        self, observation: Mapping[str, Tensor], instructions: Instructions
+    ) -> ActionDistribution:
+        """What to do: the distribution of the next action for B rows."""
+        return self.act(self.seen(observation, instructions))
+
+    def steps_to_go(
+        self, observation: Mapping[str, Tensor], instructions: Instructions
+    ) -> StepsToGo:
+        """How long it still takes a demonstrator: the distribution for B rows."""
+        return self.judge(self.seen(observation, instructions))
+
+    def both(
+        self, observation: Mapping[str, Tensor], instructions: Instructions
+    ) -> tuple[ActionDistribution, StepsToGo]:
+        """Both answers from one look."""
+        seen = self.seen(observation, instructions)
+        return self.act(seen), self.judge(seen)
+
+    def seen(self, observation: Mapping[str, Tensor], instructions: Instructions) -> Tensor:
+        """What the observation carries, or a look at it."""
+        return observation[SEEN] if SEEN in observation else self.look(observation, instructions)
+
+    def looks_like(self, other: EFM) -> bool:
+        """Whether `other` sees in every observation exactly what this model sees."""
+        if type(self) is not type(other):
+            return False
+        mine, theirs = self._looking(), other._looking()
+        return mine.keys() == theirs.keys() and all(
+            torch.equal(values, theirs[name]) for name, values in mine.items()
+        )
+
+    def _looking(self) -> dict[str, Tensor]:
+        """Weights and constants that `look` depends on."""
+        answers = {id(one) for one in (*self.policy_parameters(), *self.judge_parameters())}
+        named = (*self.named_parameters(), *self.named_buffers())
+        return {name: values for name, values in named if id(values) not in answers}

@@ -45,26 +45,26 @@ class MLPModel(EFM):
         self._constant("action_mean", normalisation.action.mean)
         self._constant("action_std", normalisation.action.std)
 
-    def policy(
-        self, observation: Mapping[str, Tensor], instructions: Instructions
-    ) -> DiagonalGaussian:
-        """Diagonal Gaussian over (B, A); the instruction is not read."""
-        mean, raw = self.actor(self._inputs(observation)).chunk(2, dim=-1)
+    def act(self, seen: Tensor) -> DiagonalGaussian:
+        """Diagonal Gaussian over (B, A)."""
+        mean, raw = self.actor(seen).chunk(2, dim=-1)
         std = functional.softplus(raw) + self.spec.std_floor
         return DiagonalGaussian(mean, std, self.action_mean, self.action_std)
 
-    def steps_to_go(
-        self, observation: Mapping[str, Tensor], instructions: Instructions
-    ) -> StepsToGo:
-        """Categorical over (B, bins); the instruction is not read."""
-        return StepsToGo(self.distance(self._inputs(observation)), self.bins)
+    def judge(self, seen: Tensor) -> StepsToGo:
+        """Categorical over (B, bins)."""
+        return StepsToGo(self.distance(seen), self.bins)
 
     def policy_parameters(self) -> list[nn.Parameter]:
         """The actor's weights."""
         return list(self.actor.parameters())
 
-    def _inputs(self, observation: Mapping[str, Tensor]) -> Tensor:
-        """Concatenated, normalised features, (B, inputs)."""
+    def judge_parameters(self) -> list[nn.Parameter]:
+        """The distance head's weights."""
+        return list(self.distance.parameters())
+
+    def look(self, observation: Mapping[str, Tensor], instructions: Instructions) -> Tensor:
+        """Concatenated, normalised features, (B, inputs); the instruction is not read."""
         names = list(self.spec.observation)
         joined = (
             observation[names[0]]

@@ -91,6 +91,8 @@ class Session:
 
     def _take(self, report: Report) -> None:
         self._reports.append(report)
+        if not report.values:
+            return  # preparations: there is nothing to draw, and no iteration has passed
         self._points.append(
             Point(
                 iteration=report.iteration,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,4 +113,41 @@ class Embodiment(Protocol):
 
     def keep_demonstration(self, length: int, success: bool) -> bool:
         """Whether an attempt of this many steps is fit to be a demonstration."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Scenes:
+    """N pictures of a robot's world at play, and where in it things are.
+
+    They are to a small model what pictures with pointed-at things on the web are to a large one:
+    no task is done in them and no action is shown.
+    """
+
+    observation: Observation
+    """What the robot senses, name -> (N, ...); no privileged features."""
+
+    before: Observation
+    """Each camera one step earlier, name -> (N, H, W, 3)."""
+
+    landmarks: NDArray[np.float32]
+    """(N, 2 P) metres: x and y of P places, what the instruction names and whatever else there is."""
+
+    instructions: tuple[str, ...]
+    instruction: NDArray[np.int64]
+    """(N,) position in `instructions`"""
+
+    def __len__(self) -> int:
+        """N"""
+        return len(self.landmarks)
+
+
+@runtime_checkable
+class ShowsScenes(Protocol):
+    """An embodiment whose simulator can draw its world and say where things are."""
+
+    def scenes(self, count: int, *, seed: int, instructions: Sequence[str] = ()) -> Scenes:
+        """`count` pictures in random order that follow from the seed, of the embodiment's own
+        instructions and those of `instructions` that it understands.
+        """
         ...

@@ -12,6 +12,9 @@ from functools import partial
 
 from models_store.errors import LearningError
 from practice.embodiments import point_mass
+from practice.embodiments.aloha.embodiment import Aloha
+from practice.embodiments.aloha.presets import PRESETS
+from practice.embodiments.aloha.presets import spec_of as aloha_spec
 from practice.embodiments.declared import DeclaredEmbodiment, declared_embodiments
 from practice.embodiments.interface import Embodiment
 from practice.embodiments.language_table.embodiment import LanguageTable
@@ -30,6 +33,7 @@ class Known:
 _KNOWN: tuple[Known, ...] = (
     Known(point_mass.SPEC, point_mass.PointMass),
     *(Known(spec_of(table), partial(LanguageTable, table)) for table in TABLES),
+    *(Known(aloha_spec(preset), partial(Aloha, preset)) for preset in PRESETS),
 )
 
 _BY_ID = {known.spec.id: known for known in _KNOWN}

@@ -52,6 +52,8 @@ class ActionSpec:
     unit: str
     low: tuple[float, ...]
     high: tuple[float, ...]
+    bins: int = 21
+    """Tokens per value where a model answers in tokens: by default a sign and a magnitude of 0 to 10."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""

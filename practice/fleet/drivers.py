@@ -41,7 +41,7 @@ class PolicyDriver:
     ) -> None:
         """The model is used as it is at each tick, so training it changes the fleet."""
         self.model, self.generator = model, generator
-        self._device, self._greedy = device, greedy
+        self.device, self._greedy = device, greedy
 
     def begin(
         self, robots: NDArray[np.int64], seeds: NDArray[np.uint64], instructions: Sequence[str]
@@ -57,7 +57,13 @@ class PolicyDriver:
     @torch.inference_mode()
     def think(self, observation: Observation, instructions: Instructions) -> ActionDistribution:
         """The policy's answer for k robots; draws nothing, so several threads may think at once."""
-        return self.model.policy(tensors(observation, self._device), instructions)
+        return self.model.policy(tensors(observation, self.device), instructions)
+
+    @torch.inference_mode()
+    def look(self, observation: Observation, instructions: Instructions) -> NDArray[np.float32]:
+        """What the model sees of k robots, (k, F); under `SEEN` it may be given back to it."""
+        seen = self.model.look(tensors(observation, self.device), instructions)
+        return np.asarray(seen.cpu().numpy(), dtype=np.float32)
 
     @torch.inference_mode()
     def choose(self, answer: ActionDistribution) -> NDArray[np.float32]:
@@ -105,7 +111,7 @@ class Judge:
 
     def __init__(self, model: EFM, *, device: str = "cpu") -> None:
         """The model is never trained here."""
-        self._model, self._device = model.eval(), device
+        self.model, self.device = model.eval(), device
         self.previous = model.spec.previous
         bins = Bins(model.spec.steps_to_go_bins, model.spec.steps_to_go_width)
         self.bin_centres: NDArray[np.float32] = bins.centres().numpy()
@@ -115,7 +121,7 @@ class Judge:
         self, observation: Observation, instructions: Instructions, *, details: bool
     ) -> Verdict:
         """Predicted steps-to-go of every row, with spread and probabilities when asked for."""
-        answer = self._model.steps_to_go(tensors(observation, self._device), instructions)
+        answer = self.model.steps_to_go(tensors(observation, self.device), instructions)
         distance = answer.mean.cpu().numpy()
         if not details:
             return Verdict(distance, None, None)

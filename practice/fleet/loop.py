@@ -28,12 +28,12 @@ from practice.fleet.pacing import Pacer
 from practice.fleet.plan import FleetPlan, Moment
 from practice.fleet.pool import available_cores, make_stepper
 from practice.fleet.senses import Senses, take
+from practice.fleet.sight import Part, make_sight
 from practice.fleet.tick import Sink
-from practice.fleet.trace import Trace
+from practice.fleet.trace import make_trace
 
 _Rows = NDArray[np.int64]
 _Distance = NDArray[np.float32] | None
-_Part = tuple[_Rows, Observation, Instructions]
 
 
 class Fleet:
@@ -64,8 +64,10 @@ class Fleet:
         self.book = EpisodeBook(
             plan.num_robots, seed=plan.seed, first_seed=plan.first_seed, episodes=plan.episodes
         )
-        keep = plan.collect or plan.trace
-        self.trace = Trace(plan.num_robots, plan.rules.horizon) if keep else None
+        self._sight = make_sight(
+            driver, judge, self._mind, num_robots=plan.num_robots, cameras=embodiment.spec.cameras
+        )
+        self.trace = make_trace(plan, pictures=plan.collect or not self._sight.shared)
         self._senses = Senses(plan.num_robots, plan.previous)
         self._distance = np.zeros(plan.num_robots, dtype=np.float32)
         self.instruction = np.zeros(plan.num_robots, dtype=np.int64)
@@ -101,7 +103,11 @@ class Fleet:
         rows = np.flatnonzero(self.book.active)
         before = self._senses.of(rows)
         instructions = Instructions(self.plan.instructions, self.instruction[rows])
-        sampled, success, distance_before, distance = self._move(rows, before, instructions)
+        parts = self._parts(rows, before, instructions)
+        sampled, seen = self._act(parts), self._sight.of(rows)
+        if self.trace is not None:
+            self.trace.act(rows, self.book.step[rows], sampled, seen)
+        success, distance_before, distance = self._meet(parts)
         reason = self.book.advance(rows, success, distance, self.plan.rules)
         self.env_steps += len(rows)
         ended = reason >= 0
@@ -115,8 +121,9 @@ class Fleet:
                 before_restart(endings)
             self._begin(endings.robot)
         return Moment(
-            rows, before, sampled, instructions, distance_before, distance, ended, endings, episodes
-        )
+            rows, before, sampled, instructions, distance_before, distance, ended, endings,
+            episodes, seen,
+        )  # fmt: skip
 
     def state(self) -> dict[str, Any]:
         """Simulator, running episodes and counters, exactly."""
@@ -125,6 +132,7 @@ class Fleet:
             "book": self.book.state(),
             "trace": None if self.trace is None else self.trace.state(),
             "senses": self._senses.state(),
+            "sight": self._sight.state(),
             "distance": self._distance.copy(),
             "instruction": self.instruction.copy(),
             "env_steps": self.env_steps,
@@ -146,6 +154,7 @@ class Fleet:
         if self.trace is not None:
             self.trace.load_state(state["trace"])
         self._senses.load_state(state["senses"])
+        self._sight.load_state(state["sight"])
         self._distance = np.array(state["distance"])
         self.instruction = np.array(state["instruction"])
         self.env_steps = int(state["env_steps"])
@@ -164,34 +173,31 @@ class Fleet:
         if self.trace is not None:
             self.trace.observe(robots, self.book.step[robots], started)
 
-    def _move(
-        self, rows: _Rows, before: Observation, instructions: Instructions
-    ) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None, _Distance, _Distance]:
-        """Actions, success and d before and after, of all active robots `rows`, (k, ...) each."""
-        parts = self._parts(rows, before, instructions)
-        chosen = [
-            self._mind.act(self.driver, sight, texts, robots) for robots, sight, texts in parts
-        ]
+    def _act(self, parts: list[Part]) -> NDArray[np.float32]:
+        """Have all parts begin their step; the sampled actions (k, A)."""
+        chosen = [self._sight.act(part) for part in parts]
         sampled = []
-        for (robots, _, _), choose in zip(parts, chosen, strict=True):
+        for part, choose in zip(parts, chosen, strict=True):
             sampled.append(choose())
-            self._sim.begin(robots, self._limited(sampled[-1]))
-            if self.trace is not None:
-                self.trace.act(robots, self.book.step[robots], sampled[-1])
+            self._sim.begin(part.robots, self._limited(sampled[-1]))
+        return _joined(sampled)
+
+    def _meet(self, parts: list[Part]) -> tuple[NDArray[np.bool_] | None, _Distance, _Distance]:
+        """What the parts met in their step: success and d before and after, (k,) each."""
         moved, verdicts, success = [], [], []
-        for robots, sight, texts in parts:
+        details = bool(self._announcer) or self.plan.collect
+        for part in parts:
             transition = self._sim.finish()
-            moved.append((robots, transition.observation))
+            moved.append((part.robots, transition.observation))
             success.append(transition.success)
             if self.trace is not None:
-                self.trace.observe(robots, self.book.step[robots] + 1, transition.observation)
-            if self._judge is not None:
-                after = self._senses.after(sight, transition.observation)
-                verdicts.append(self._ask_judge(robots, sight, after, texts))
+                step = self.book.step[part.robots] + 1
+                self.trace.observe(part.robots, step, transition.observation)
+            after = self._senses.after(part.observation, transition.observation)
+            verdicts.append(self._sight.meet(part, after, details=details))
         self._senses.move(moved)
-        judged = [self._judged(p[0], v()) for p, v in zip(parts, verdicts, strict=False)]
+        judged = [self._judged(p, say()) for p, say in zip(parts, verdicts, strict=True) if say]
         return (
-            _joined(sampled),
             _joined([known for known in success if known is not None])
             if self._knows_success
             else None,
@@ -199,35 +205,24 @@ class Fleet:
             _joined([now for _, now in judged]) if judged else None,
         )
 
-    def _parts(self, rows: _Rows, before: Observation, instructions: Instructions) -> list[_Part]:
+    def _parts(self, rows: _Rows, before: Observation, instructions: Instructions) -> list[Part]:
         """What moves, group by group."""
         assert len(rows), "nobody moves"
+        fresh = self.book.fresh[rows]
         if not len(self._first):
-            return [(rows, before, instructions)]
-        parts = np.split(np.arange(len(rows)), np.searchsorted(rows, self._first))
+            return [Part(rows, np.flatnonzero(fresh), before, instructions)]
+        shares = np.split(np.arange(len(rows)), np.searchsorted(rows, self._first))
         return [
-            (rows[part], take(before, part), instructions.rows(part)) for part in parts if len(part)
+            Part(rows[i], np.flatnonzero(fresh[i]), take(before, i), instructions.rows(i))
+            for i in shares
+            if len(i)
         ]
 
-    def _ask_judge(
-        self, rows: _Rows, before: Observation, after: Observation, instructions: Instructions
-    ) -> Callable[[], Verdict]:
-        """d after the action. Starts of new episodes ride along in the same forward, at its end."""
-        assert self._judge is not None
-        fresh = np.flatnonzero(self.book.fresh[rows])
-        batch, asked = after, instructions
-        if len(fresh):
-            batch = {name: np.concatenate([after[name], before[name][fresh]]) for name in after}
-            index = np.concatenate([instructions.index, instructions.index[fresh]])
-            asked = Instructions(instructions.texts, index)
-        details = bool(self._announcer) or self.plan.collect
-        return self._mind.judge(self._judge, batch, asked, details=details)
-
     def _judged(
-        self, rows: _Rows, verdict: Verdict
+        self, part: Part, verdict: Verdict
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Keep the judge's word on robots that moved; d before and after, (k,)."""
-        fresh, k = np.flatnonzero(self.book.fresh[rows]), len(rows)
+        rows, fresh, k = part.robots, part.fresh, len(part.robots)
         self._distance[rows[fresh]] = verdict.distance[k:]
         before_action = self._distance[rows]
         self._distance[rows] = verdict.distance[:k]

@@ -9,20 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from typing import TypeVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from models_store.instructions import Instructions
-from practice.embodiments.interface import Observation
-from practice.fleet.drivers import Driver, Judge, PolicyDriver, Verdict
 from practice.fleet.memory import keep_freed_memory
+
+_Answer = TypeVar("_Answer")
 
 
 class Mind:
-    """Asks drivers and judges."""
+    """Where questions are thought about."""
 
     def __init__(self, threads: int) -> None:
         """With no threads a question is thought about when its answer is wanted."""
@@ -36,26 +33,9 @@ class Mind:
                 threads, "mind", initializer=torch.set_num_threads, initargs=(1,)
             )
 
-    def act(
-        self,
-        driver: Driver,
-        observation: Observation,
-        instructions: Instructions,
-        robots: NDArray[np.int64],
-    ) -> Callable[[], NDArray[np.float32]]:
-        """Gives the actions (k, A) when called."""
-        if self._threads is None or not isinstance(driver, PolicyDriver):
-            return partial(driver.act, observation, instructions, robots)
-        thought = self._threads.submit(driver.think, observation, instructions)
-        return lambda: driver.choose(thought.result())
-
-    def judge(
-        self, judge: Judge, observation: Observation, instructions: Instructions, *, details: bool
-    ) -> Callable[[], Verdict]:
-        """Gives the verdict on the rows when called."""
-        if self._threads is None:
-            return partial(judge, observation, instructions, details=details)
-        return self._threads.submit(judge, observation, instructions, details=details).result
+    def ask(self, question: Callable[[], _Answer]) -> Callable[[], _Answer]:
+        """Gives the answer when called."""
+        return question if self._threads is None else self._threads.submit(question).result
 
     def close(self) -> None:
         """End the threads."""

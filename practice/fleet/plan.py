@@ -46,6 +46,9 @@ class Moment:
     episodes: list[Episode]
     """The same as objects, when the fleet was asked to collect them."""
 
+    seen: NDArray[np.float32] | None
+    """(k, F) what the policy acted upon, where judge and policy share their looks."""
+
 
 @dataclass(frozen=True, slots=True)
 class FleetPlan:

@@ -4,8 +4,13 @@ cameras. What only a simulator knows is never an input.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from torch import nn
+
 from models_store.checkpoint import EFMCheckpoint
 from models_store.compact_spec import CompactSpec
+from models_store.efm import EFM
 from models_store.normalisation import Moments, Normalisation
 from models_store.spec import ModelSpec
 from models_store.specs import Spec
@@ -13,6 +18,7 @@ from practice.embodiments.spec import EmbodimentSpec, is_camera
 from practice.learning.config import SFTConfig
 from practice.learning.data import Demonstrations
 from practice.learning.errors import LearningError
+from practice.learning.temperature import at_temperature
 
 
 def check_fit(data: Demonstrations, spec: EmbodimentSpec) -> None:
@@ -57,6 +63,7 @@ def model_spec(config: SFTConfig, spec: EmbodimentSpec) -> Spec:
         previous=tuple(cameras) if config.previous_frame else (),
         action_low=spec.action.low,
         action_high=spec.action.high,
+        action_bins=spec.action.bins,
         steps_to_go_bins=spec.steps_to_go_bins,
         steps_to_go_width=spec.steps_to_go_max / (spec.steps_to_go_bins - 1),
         queries=config.queries,
@@ -76,3 +83,34 @@ def measure(data: Demonstrations, spec: Spec) -> Normalisation:
 def new_checkpoint(config: SFTConfig, spec: Spec, norm: Normalisation) -> EFMCheckpoint:
     """An untrained model whose weights follow from the seed."""
     return EFMCheckpoint.new(spec, norm, seed=config.seed)
+
+
+def heads_only(model: EFM, config: SFTConfig) -> bool:
+    """Whether Stage 1 trains only what acts and judges; perceptrons have nothing else."""
+    return config.trains == "heads" and isinstance(model.spec, CompactSpec)
+
+
+def trained(model: EFM, config: SFTConfig) -> list[tuple[str, nn.Parameter]]:
+    """Name and weights of everything that Stage 1 trains, the judge's own last."""
+    named = list(model.named_parameters())
+    if not heads_only(model, config):
+        return named
+    heads = {id(one) for one in (*model.policy_parameters(), *model.judge_parameters())}
+    return [(name, parameter) for name, parameter in named if id(parameter) in heads]
+
+
+def first_model(
+    config: SFTConfig, spec: Spec, norm: Normalisation, initial: EFMCheckpoint | None
+) -> EFM:
+    """The initial checkpoint's model, or a new one whose weights follow from the seed.
+
+    Cloning is at T = 1 whatever T the policy is to have afterwards: trained at T, the logits would
+    only make up for it.
+    """
+    start = initial or new_checkpoint(config, spec, norm)
+    return at_temperature(start, 1.0).build() if isinstance(spec, CompactSpec) else start.build()
+
+
+def handed_on(spec: Spec, config: SFTConfig) -> Spec:
+    """The description that goes into the checkpoints."""
+    return replace(spec, temperature=config.temperature) if isinstance(spec, CompactSpec) else spec

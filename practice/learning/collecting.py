@@ -14,14 +14,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models_store.efm import SEEN
 from models_store.instructions import Instructions
+from practice.embodiments.interface import Observation
 from practice.episodes.types import Episode
 from practice.fleet.book import Endings
 from practice.fleet.drivers import tensors
 from practice.fleet.loop import Fleet
 from practice.fleet.plan import Moment
 from practice.fleet.senses import PREVIOUS
-from practice.learning.returns import episode_returns, window_returns
+from practice.fleet.trace import Trace
+from practice.learning.returns import PROGRESS, Reward, episode_returns, window_returns
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Batch:
     """n tuples on the training device."""
 
     observation: dict[str, Tensor]
-    """Name -> (n, ...)"""
+    """Name -> (n, ...); nothing but what was seen in it, where policy and judge share their looks."""
 
     action: Tensor
     """(n, A) as sampled"""
@@ -66,18 +69,27 @@ class Collected:
 
 
 def collect_window(
-    fleet: Fleet, ticks: int, gamma: float, iteration: int, device: str
+    fleet: Fleet,
+    ticks: int,
+    gamma: float,
+    iteration: int,
+    device: str,
+    *,
+    reward: Reward = PROGRESS,
 ) -> Collected:
     """Every step of the next `ticks` ticks; ticks x robots tuples."""
-    moments = [fleet.tick(iteration) for _ in range(ticks)]
+    moments: list[Moment] = []
+    arrivals = []
+    for _ in range(ticks):
+        moments.append(fleet.tick(iteration))
+        arrivals.append(_arrived(fleet, moments[-1]))
     distance = np.stack([_known(moment.distance) for moment in moments])  # (W, R)
     before = np.stack([_known(moment.distance_before) for moment in moments])
     ended = np.stack([moment.ended for moment in moments])
-    returns = window_returns(before - distance, ended, gamma).reshape(-1)
-    observation = {
-        name: np.concatenate([moment.observation[name] for moment in moments])
-        for name in moments[0].observation
-    }
+    rewards = reward.of(before, distance, np.stack(arrivals), gamma)
+    returns = window_returns(rewards, ended, gamma).reshape(-1)
+    shown = [_shown(moment) for moment in moments]
+    observation = {name: np.concatenate([one[name] for one in shown]) for name in shown[0]}
     action = np.concatenate([moment.sampled for moment in moments])
     index = np.concatenate([moment.instructions.index for moment in moments])
     batch = _batch(
@@ -87,7 +99,13 @@ def collect_window(
 
 
 def collect_episodes(
-    fleet: Fleet, tuples: int, gamma: float, iteration: int, device: str
+    fleet: Fleet,
+    tuples: int,
+    gamma: float,
+    iteration: int,
+    device: str,
+    *,
+    reward: Reward = PROGRESS,
 ) -> Collected:
     """Whole episodes until they hold `tuples` steps or more. Others go on in the next iteration,
     so their first steps were sampled by slightly older policies, as on the paper's robots.
@@ -95,8 +113,12 @@ def collect_episodes(
     moments: list[Moment] = []
     parts: list[_Part] = []
     have = 0
+
+    def keep(endings: Endings) -> None:
+        parts.append(_cut(fleet, endings, gamma, reward))
+
     while have < tuples:
-        moment = fleet.tick(iteration, before_restart=lambda e: parts.append(_cut(fleet, e, gamma)))
+        moment = fleet.tick(iteration, before_restart=keep)
         moments.append(moment)
         have += int(moment.endings.steps.sum())
     names = parts[0].observation
@@ -120,24 +142,50 @@ class _Part:
     instruction: NDArray[np.int64]
 
 
-def _cut(fleet: Fleet, endings: Endings, gamma: float) -> _Part:
+def _cut(fleet: Fleet, endings: Endings, gamma: float, reward: Reward) -> _Part:
     """All steps of the episodes that just ended, before their robots start anew."""
     trace, robots = fleet.trace, endings.robot
     assert trace is not None
     assert trace.sampled is not None
     longest = int(endings.steps.max())
     which, step = np.nonzero(np.arange(longest)[None, :] < endings.steps[:, None])
-    returns = episode_returns(trace.distance[robots, : longest + 1], endings.steps, gamma)
-    robot, before = robots[which], np.maximum(step - 1, 0)
-    # Rows are picked out of the trace in one go: pictures are copied once.
-    seen = {name: array[robot, step] for name, array in trace.observation.items()}
-    past = {name + PREVIOUS: trace.observation[name][robot, before] for name in fleet.plan.previous}
+    returns = episode_returns(
+        trace.distance[robots, : longest + 1], endings.steps, gamma, reward, endings.success_step
+    )
+    robot = robots[which]
     return _Part(
-        seen | past,
+        _traced(trace, robot, step, fleet.plan.previous),
         trace.sampled[robot, step],
         returns[which, step],
         fleet.instruction[robot],
     )
+
+
+def _traced(
+    trace: Trace, robot: NDArray[np.int64], step: NDArray[np.int64], previous: tuple[str, ...]
+) -> Observation:
+    """What the policy acted upon at these steps of these robots, (n,) each."""
+    if trace.seen is not None:
+        return {SEEN: trace.seen[robot, step]}
+    before = np.maximum(step - 1, 0)
+    # Rows are picked out of the trace in one go: pictures are copied once.
+    shown = {name: array[robot, step] for name, array in trace.observation.items()}
+    past = {name + PREVIOUS: trace.observation[name][robot, before] for name in previous}
+    return shown | past
+
+
+def _shown(moment: Moment) -> Observation:
+    """What the policy acted upon."""
+    return moment.observation if moment.seen is None else {SEEN: moment.seen}
+
+
+def _arrived(fleet: Fleet, moment: Moment) -> NDArray[np.bool_]:
+    """(k,) whether each robot that moved reached its goal for the first time in this tick."""
+    book, rows, endings = fleet.book, moment.robots, moment.endings
+    arrived: NDArray[np.bool_] = book.success_step[rows] == book.step[rows]
+    # Those whose episode ended are in their next one by now.
+    arrived[moment.ended] = endings.success_step == endings.steps
+    return arrived
 
 
 def _batch(

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from practice.learning.config_sft import SFTConfig
 from practice.learning.errors import LearningError
-from practice.learning.settings import Config, SettingFact, setting
+from practice.learning.settings import Config, SettingFact, precision_setting, setting
 
 __all__ = [
     "CONFIGS",
@@ -28,82 +29,15 @@ __all__ = [
 Kind = Literal["sft", "practice", "evaluation"]
 
 
-@dataclass(frozen=True, slots=True)
-class SFTConfig(Config):
-    """Stage 1: behavioural cloning and steps-to-go prediction."""
-
-    steps: int = setting(2_000, help="Optimiser steps.", minimum=1, maximum=10_000_000)
-    batch_size: int = setting(
-        512, help="Rows per step; every row serves both objectives.", minimum=2, maximum=1_000_000
-    )
-    learning_rate: float = setting(3e-3, help="Peak of the schedule.", minimum=1e-7, maximum=1.0)
-    schedule: Literal["one-cycle", "cosine", "constant"] = setting(
-        "one-cycle", help="How the learning rate moves: up and down, down, or not at all."
-    )
-    adam_eps: float = setting(1e-7, help="Epsilon of Adam.", minimum=1e-12, maximum=1e-2)
-    weight_decay: float = setting(
-        0.0, help="Decoupled weight decay (AdamW).", minimum=0.0, maximum=1.0
-    )
-    policy_layers: int = setting(2, help="Hidden layers of the policy.", minimum=1, maximum=8)
-    policy_width: int = setting(
-        64, help="Width of the policy's hidden layers.", minimum=4, maximum=4_096, unit="units"
-    )
-    reward_layers: int = setting(
-        3, help="Hidden layers of the steps-to-go network.", minimum=1, maximum=8
-    )
-    reward_width: int = setting(
-        96, help="Width of its hidden layers.", minimum=4, maximum=4_096, unit="units"
-    )
-    activation: Literal["tanh", "relu", "silu"] = setting("relu", help="Between the layers.")
-    max_episodes: int = setting(
+def _processes() -> Any:
+    """The same setting in every kind of run that simulates."""
+    return setting(
         0,
-        help="Use this many of the demonstrations, chosen by the seed; 0 for all.",
+        help="Processes that simulate. 0: one per core where pictures are drawn, else this one "
+        "alone; 1: this one alone. Results do not depend on it.",
         minimum=0,
-        maximum=10_000_000,
-        unit="episodes",
-    )
-    validation_fraction: float = setting(
-        0.05, help="Share of the episodes kept out of training.", minimum=0.0, maximum=0.5
-    )
-    validate_every: int = setting(
-        100, help="Steps between validations.", minimum=1, maximum=1_000_000, unit="steps"
-    )
-    validation_rows: int = setting(
-        8_192, help="At most this many rows per validation.", minimum=1, maximum=10_000_000
-    )
-    clip_gradient: float = setting(
-        0.0, help="Longest gradient a step may follow; 0: as it comes.", minimum=0.0, maximum=1e6
-    )
-    mirror: bool = setting(
-        False,
-        help="Show half of every batch in a mirror, action and words included, where the robot's "
-        "world has a mirror image.",
-    )
-    previous_frame: bool = setting(
-        True, help="Cameras: show the frame of one step before as well, so that motion is seen."
-    )
-    queries: int = setting(
-        16, help="Cameras: how many things the instruction may look for.", minimum=1, maximum=256
-    )
-    arrival: Literal["success", "end"] = setting(
-        "success",
-        help="What steps-to-go counts down to: the goal, or the end of a demonstration that goes "
-        "on for some steps after it.",
-    )
-    temperature: float = setting(
-        1.0,
-        help="Cameras: T of the policy that Stage 1 hands on; below 1 it strays less. Training "
-        "itself is at 1.",
-        minimum=0.01,
-        maximum=100.0,
-    )
-    precision: Literal["auto", "float32", "bfloat16"] = setting(
-        "auto", help="Cameras: numbers in the convolutions; auto: 16 bits where that is faster."
-    )
-    policy_choice: Literal["best", "last"] = setting(
-        "best",
-        help="Keep the policy of the lowest validation loss, or the last one. Some robots succeed "
-        "only far past the best validation loss.",
+        maximum=256,
+        unit="processes",
     )
 
 
@@ -125,6 +59,15 @@ class PracticeConfig(Config):
         help="Sum rewards to the end of each episode, then learn from ended episodes (the paper); "
         "or cut the sum at the end of the iteration, and learn from every step at once.",
     )
+    reward: Literal["progress", "core", "success"] = setting(
+        "progress",
+        help="What a step earns: the fall of d(o, g) (the paper); for comparison, without its "
+        "shaping, -(1 - gamma) d(o, g) after the step; or 1 when the simulator first says success.",
+    )
+    success_bonus: float = setting(
+        0.0, help="Added to the reward of the step in which the simulator first says success, for "
+        "goals that cannot be seen.", minimum=0.0, maximum=1_000.0, unit="steps",
+    )  # fmt: skip
     gamma: float = setting(0.9, help="Discount of later progress.", minimum=0.0, maximum=1.0)
     loss_scale: float = setting(
         0.05, help="c in -c R log p(a | o, g); the paper takes (1 - gamma) / 2.", minimum=1e-6,
@@ -161,9 +104,7 @@ class PracticeConfig(Config):
         minimum=0.01,
         maximum=100.0,
     )
-    precision: Literal["auto", "float32", "bfloat16"] = setting(
-        "auto", help="Cameras: numbers in the convolutions; auto: 16 bits where that is faster."
-    )
+    precision: Literal["auto", "float32", "bfloat16"] = precision_setting()
     clip_returns: float = setting(
         0.0, help="Ours: returns, scaled or not, are cut to plus and minus this; 0: as they are.",
         minimum=0.0, maximum=1e6,
@@ -197,14 +138,7 @@ class PracticeConfig(Config):
         maximum=10_000.0,
         unit="x control rate",
     )
-    processes: int = setting(
-        0,
-        help="Processes that simulate. 0: one per core where pictures are drawn, else this one "
-        "alone; 1: this one alone. Results do not depend on it.",
-        minimum=0,
-        maximum=256,
-        unit="processes",
-    )
+    processes: int = _processes()
 
     def __post_init__(self) -> None:
         """Beside the fields, check that an iteration comes out even."""
@@ -252,9 +186,7 @@ class EvaluationConfig(Config):
         minimum=0.01,
         maximum=100.0,
     )
-    precision: Literal["auto", "float32", "bfloat16"] = setting(
-        "auto", help="Cameras: numbers in the convolutions; auto: 16 bits where that is faster."
-    )
+    precision: Literal["auto", "float32", "bfloat16"] = precision_setting()
     actions: Literal["sampled", "greedy"] = setting(
         "sampled", help="Draw each action from the policy, or take the most likely one."
     )
@@ -262,14 +194,7 @@ class EvaluationConfig(Config):
         0.0, help="1: the task's control rate; 0: as fast as it goes.", minimum=0.0,
         maximum=10_000.0, unit="x control rate",
     )  # fmt: skip
-    processes: int = setting(
-        0,
-        help="Processes that simulate. 0: one per core where pictures are drawn, else this one "
-        "alone; 1: this one alone. Results do not depend on it.",
-        minimum=0,
-        maximum=256,
-        unit="processes",
-    )
+    processes: int = _processes()
 
 
 CONFIGS: dict[str, type[Config]] = {

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from practice.episodes.types import Episode
+from practice.learning.config import SFTConfig
 from practice.learning.errors import LearningError
 
 
@@ -115,6 +116,17 @@ class Demonstrations:
             self.instruction[rows],
             self.instructions,
         )
+
+
+def split(data: Demonstrations, config: SFTConfig) -> tuple[Demonstrations, Demonstrations, int]:
+    """Training and validation rows, split by episode, and how many episodes are used."""
+    order = np.random.default_rng(config.seed).permutation(data.num_episodes)
+    if config.max_episodes:
+        order = order[: config.max_episodes]
+    held_out = int(len(order) * config.validation_fraction)
+    train, validation = (np.zeros(data.num_episodes, dtype=np.bool_) for _ in range(2))
+    train[order[held_out:]], validation[order[:held_out]] = True, True
+    return data.split(train), data.split(validation), len(order)
 
 
 def _check_alike(episodes: Sequence[Episode], names: Sequence[str]) -> None:

@@ -12,12 +12,29 @@ _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 
 def adam(
-    parameters: Iterable[nn.Parameter], *, learning_rate: float, eps: float, weight_decay: float = 0
+    parameters: Iterable[nn.Parameter],
+    *,
+    learning_rate: float,
+    eps: float,
+    weight_decay: float = 0,
+    slower: tuple[Iterable[nn.Parameter], float] = ((), 1.0),
 ) -> torch.optim.AdamW:
-    """AdamW as one fused kernel; without weight decay it is plain Adam."""
+    """AdamW as one fused kernel; without weight decay it is plain Adam.
+
+    `slower` names parameters that learn at a share of the rate, and the share.
+    """
+    few, share = {id(parameter) for parameter in slower[0]}, slower[1]
+    groups: dict[float, list[nn.Parameter]] = {1.0: []}
+    for parameter in parameters:
+        groups.setdefault(share if id(parameter) in few else 1.0, []).append(parameter)
     return torch.optim.AdamW(
-        list(parameters), lr=learning_rate, eps=eps, weight_decay=weight_decay, fused=True
-    )
+        [
+            {"params": members, "lr": learning_rate * rate, "share": rate}
+            for rate, members in groups.items()
+            if members
+        ],
+        lr=learning_rate, eps=eps, weight_decay=weight_decay, fused=True,
+    )  # fmt: skip
 
 
 def clip(parameters: Iterable[nn.Parameter], longest: float) -> None:
@@ -29,7 +46,7 @@ def clip(parameters: Iterable[nn.Parameter], longest: float) -> None:
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     """The rate of the next step."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group["share"]
 
 
 def moments(

@@ -6,10 +6,26 @@ import torch
 from torch import Tensor
 
 from models_store.efm import EFM
+from practice.embodiments.spec import EmbodimentSpec
 from practice.learning.collecting import Batch
 from practice.learning.config import PracticeConfig
+from practice.learning.errors import LearningError
+from practice.learning.returns import Reward
 
 _DRIFT_ROWS = 512
+
+
+def reward(config: PracticeConfig, spec: EmbodimentSpec) -> Reward:
+    """What a step of this robot earns.
+
+    Raises:
+        LearningError: it would be paid for a success that nobody can tell.
+    """
+    if (config.reward == "success" or config.success_bonus) and not spec.knows_success:
+        raise LearningError(
+            f"{spec.title} cannot tell true success; set reward to progress and success_bonus to 0."
+        )
+    return Reward(config.reward, config.success_bonus)
 
 
 def parts(batch: Batch, config: PracticeConfig, generator: torch.Generator) -> list[Batch]:

@@ -2,15 +2,57 @@
 
 r_t = d(o_t, g) - d(o_{t+1}, g): progress, in steps. R_t = sum_{i >= t} gamma^(i - t) r_i. A robot
 that moves one step closer per step earns 1 per step, so R tends to 1 / (1 - gamma).
+
+The other rewards are there to be compared with it. With V = -d, progress is the core reward
+(1 - gamma) V(o_{t+1}) plus the shaping term gamma V(o_{t+1}) - V(o_t).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Reward:
+    """What a step earns."""
+
+    kind: Literal["progress", "core", "success"] = "progress"
+    success_bonus: float = 0.0
+    """Steps; on top, at the step in which true success is reached first."""
+
+    def of(
+        self,
+        before: NDArray[np.float32],
+        after: NDArray[np.float32],
+        arrived: NDArray[np.bool_],
+        gamma: float,
+    ) -> NDArray[np.float32]:
+        """Rewards, steps.
+
+        Args:
+            before: d(o_t, g), any shape.
+            after: d(o_{t+1}, g), the same shape.
+            arrived: whether true success was first reached with that step, the same shape.
+            gamma: discount.
+        """
+        earned: NDArray[np.float32]
+        if self.kind == "progress":
+            earned = before - after
+        elif self.kind == "core":
+            earned = np.float32(gamma - 1.0) * after
+        else:
+            earned = arrived.astype(np.float32)
+        if self.success_bonus:
+            earned = earned + np.where(arrived, np.float32(self.success_bonus), np.float32(0.0))
+        return earned
+
+
+PROGRESS = Reward()
 
 
 def window_returns(
@@ -37,7 +79,11 @@ def window_returns(
 
 
 def episode_returns(
-    distance: NDArray[np.float32], steps: NDArray[np.int64], gamma: float
+    distance: NDArray[np.float32],
+    steps: NDArray[np.int64],
+    gamma: float,
+    reward: Reward = PROGRESS,
+    success_step: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float32]:
     """Returns of k whole episodes at once.
 
@@ -45,6 +91,8 @@ def episode_returns(
         distance: (k, H + 1) d(o_t, g); entries past an episode's end are ignored.
         steps: (k,) T, number of actions in each.
         gamma: discount.
+        reward: what a step earns.
+        success_step: (k,) after how many steps true success was first reached, -1 for never.
 
     Returns:
         (k, H); entries past an episode's end are 0.
@@ -52,7 +100,10 @@ def episode_returns(
     horizon = distance.shape[1] - 1
     assert steps.shape == (distance.shape[0],), (steps.shape, distance.shape)
     inside = np.arange(horizon)[None, :] < steps[:, None]
-    rewards = np.where(inside, distance[:, :-1] - distance[:, 1:], np.float32(0.0))
+    reached = np.full_like(steps, -1) if success_step is None else success_step
+    arrived = np.arange(1, horizon + 1)[None, :] == reached[:, None]
+    earned = reward.of(distance[:, :-1], distance[:, 1:], arrived, gamma)
+    rewards = np.where(inside, earned, np.float32(0.0))
     summed: NDArray[Any] = rewards @ _discounts(horizon, gamma)
     return np.where(inside, summed, np.float32(0.0))
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from models_store.efm import EFM
+from models_store.efm import EFM, SEEN
 from models_store.instructions import Instructions
 from models_store.words import mirrored
 from practice.embodiments.spec import Mirror
 from practice.fleet.drivers import tensors
 from practice.fleet.senses import PREVIOUS
 from practice.learning.data import Demonstrations
+
+_AT_ONCE = 512
+"""Rows per look; the activations of many more would not fit a small machine."""
+
+_UNREAD = Instructions.same("", 0)
+"""Who has seen has read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +72,17 @@ class Rows:
             }
         self._instructions = Instructions(texts, data.instruction)
 
-    def lesson(self, rows: Tensor) -> Lesson:
-        """These rows, (B,) on the CPU."""
+    def __len__(self) -> int:
+        """N"""
+        return len(self._action)
+
+    @property
+    def sides(self) -> int:
+        """2 where there is a mirror, else 1."""
+        return 1 if self._mirror is None else 2
+
+    def lesson(self, rows: Tensor, mirrored: int | None = None) -> Lesson:
+        """These rows, (B,) on the CPU; the first half in the mirror, or the first `mirrored`."""
         here = rows.to(self._action.device)
         observation = {name: values[here] for name, values in self._observation.items()}
         if self._previous:
@@ -81,11 +96,14 @@ class Rows:
             self._steps_to_go[here],
             self._instructions.rows(rows.numpy()),
         )
-        return lesson if self._mirror is None else self._in_mirror(lesson, self._mirror)
+        if self._mirror is None:
+            return lesson
+        # Which rows stand in the first half is chance already.
+        half = len(rows) // 2 if mirrored is None else mirrored
+        return self._in_mirror(lesson, self._mirror, half)
 
-    def _in_mirror(self, lesson: Lesson, mirror: Mirror) -> Lesson:
-        """The same with its first half mirrored; which rows stand there is chance already."""
-        half = len(lesson.action) // 2
+    def _in_mirror(self, lesson: Lesson, mirror: Mirror, half: int) -> Lesson:
+        """The same with its first `half` rows mirrored."""
         seen = dict(lesson.observation)
         for name, values in seen.items():
             if name.removesuffix(PREVIOUS) in mirror.cameras:
@@ -98,3 +116,66 @@ class Rows:
         index = lesson.instructions.index + self._other * (np.arange(len(action)) < half)
         instructions = Instructions(lesson.instructions.texts, index)
         return Lesson(seen, action, lesson.acted, lesson.steps_to_go, instructions)
+
+
+class Looked:
+    """Rows that a model which no longer learns to see has looked at, each once, on each side of the
+    mirror. Batches are those of `Rows`, and cost a fraction.
+    """
+
+    def __init__(self, rows: Rows) -> None:
+        """Nothing is looked at yet."""
+        self._rows = rows
+        self._parts: list[list[Lesson]] = [[] for _ in range(rows.sides)]
+        self._sides: list[Lesson] = []
+        self.done = 0
+        """Rows looked at."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether batches can be made."""
+        return bool(self._sides)
+
+    @torch.no_grad()
+    def look(self, model: EFM, count: int) -> None:
+        """Look at the next `count` rows."""
+        end = min(self.done + count, len(self._rows))
+        for first in range(self.done, end, _AT_ONCE):
+            rows = torch.arange(first, min(first + _AT_ONCE, end))
+            for side, parts in enumerate(self._parts):
+                lesson = self._rows.lesson(rows, mirrored=side * len(rows))
+                seen = model.look(lesson.observation, lesson.instructions)
+                parts.append(replace(lesson, observation={SEEN: seen}))
+        self.done = end
+        if end == len(self._rows):
+            self._sides = [_joined(parts) for parts in self._parts]
+            self._parts = []
+
+    def lesson(self, rows: Tensor) -> Lesson:
+        """As `Rows.lesson`, with what was seen in place of what there is to see."""
+        here = rows.to(self._sides[0].action.device)
+        if len(self._sides) == 1:
+            return _picked(self._sides[0], here)
+        half = len(rows) // 2
+        plain, mirrored = self._sides
+        return _joined([_picked(mirrored, here[:half]), _picked(plain, here[half:])])
+
+
+def _picked(lesson: Lesson, rows: Tensor) -> Lesson:
+    return Lesson(
+        {name: values[rows] for name, values in lesson.observation.items()},
+        lesson.action[rows],
+        lesson.acted[rows],
+        lesson.steps_to_go[rows],
+        _UNREAD,
+    )
+
+
+def _joined(lessons: list[Lesson]) -> Lesson:
+    return Lesson(
+        {SEEN: torch.cat([lesson.observation[SEEN] for lesson in lessons])},
+        torch.cat([lesson.action for lesson in lessons]),
+        torch.cat([lesson.acted for lesson in lessons]),
+        torch.cat([lesson.steps_to_go for lesson in lessons]),
+        _UNREAD,
+    )

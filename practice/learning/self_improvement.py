@@ -13,6 +13,8 @@ Departures from the paper, all of them settings:
   may stop a run at its plateau, because success falls again when practice goes on past its peak.
 - `returns = "window"` learns from unfinished episodes too, `normalise_returns` scales: both off.
 - `terminate_on = "success"` lets the simulator end an episode; the paper's way is the default.
+- `reward` and `success_bonus` change what a step earns, for comparison and for goals the judge
+  cannot see; both need a simulator that knows success where they ask for it.
 """
 
 from __future__ import annotations
@@ -66,6 +68,7 @@ class SelfImprovement:
         collect: bool = True,
     ) -> None:
         """`collect=False` leaves out the `Episode` objects, for benchmarks."""
+        self._earned = reinforce.reward(config, embodiment.spec)
         self.config, self._task, self._embodiment = config, task, embodiment
         policy = at_temperature(policy, config.temperature)
         self._start, self._reward, self._device = policy, reward, device
@@ -85,10 +88,9 @@ class SelfImprovement:
         if config.carry_optimizer:
             optim.load_moments(self._optimizer, self._named, policy.optimizer or {})
         self._generator = torch.Generator().manual_seed(config.seed)
-        driver = PolicyDriver(self._model, self._generator, device=device)
         self._fleet = Fleet(
-            embodiment, self._plan(collect), driver, self._judge,
-            sinks=sinks, pacer=Pacer(task.control_hz, config.pace),
+            embodiment, self._plan(collect), PolicyDriver(self._model, self._generator, device=device),
+            self._judge, sinks=sinks, pacer=Pacer(task.control_hz, config.pace),
         )  # fmt: skip
         self._iteration, self._episodes, self._stale = -1, 0, 0
         self._best: dict[str, Any] = {"cost": float("inf"), "iteration": 0, "values": {}}
@@ -187,12 +189,11 @@ class SelfImprovement:
 
     def _collect(self) -> Collected:
         config = self.config
+        rest = (config.gamma, self._iteration, self._device)
         if config.returns == "window":
             ticks = config.tuples // config.num_robots
-            return collect_window(self._fleet, ticks, config.gamma, self._iteration, self._device)
-        return collect_episodes(
-            self._fleet, config.tuples, config.gamma, self._iteration, self._device
-        )
+            return collect_window(self._fleet, ticks, *rest, reward=self._earned)
+        return collect_episodes(self._fleet, config.tuples, *rest, reward=self._earned)
 
     def _update(self, batch: Batch) -> float:
         """One step on -c R log p(a | o, g)."""

@@ -26,6 +26,13 @@ def setting(
     )
 
 
+def precision_setting() -> Any:
+    """The same setting in every kind of run; each class needs a field of its own."""
+    return setting(
+        "auto", help="Cameras: numbers in the convolutions; auto: 16 bits where that is faster."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class SettingFact:
     """One field of a config, for a form or a table of options."""

@@ -14,8 +14,7 @@ Departures from the paper:
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
@@ -24,20 +23,27 @@ from torch import Tensor
 from models_store.checkpoint import EFMCheckpoint
 from models_store.compact_spec import CompactSpec
 from models_store.efm import EFM
-from models_store.normalisation import Normalisation
-from models_store.specs import Spec
 from practice.embodiments.spec import EmbodimentSpec, Mirror
 from practice.learning import optim
-from practice.learning.building import check_fit, measure, model_spec, new_checkpoint
+from practice.learning.building import (
+    check_fit,
+    first_model,
+    handed_on,
+    heads_only,
+    measure,
+    model_spec,
+    trained,
+)
 from practice.learning.config import SFTConfig
-from practice.learning.data import Demonstrations
+from practice.learning.data import Demonstrations, split
 from practice.learning.errors import LearningError
+from practice.learning.grounding import Grounding, grounding
 from practice.learning.revision import code_revision
-from practice.learning.rows import Rows
-from practice.learning.temperature import at_temperature
+from practice.learning.rows import Looked, Rows
 from practice.learning.types import Report, Tree
 
-_ROLES = ("policy", "reward")
+_LOOKS = 16_384
+"""Rows looked at between reports: seconds."""
 
 _PICTURES_AT_ONCE = 1_024
 """Rows per forward of a validation; the activations of more would not fit a small machine."""
@@ -56,28 +62,29 @@ class SFT:
         *,
         device: str = "cpu",
         initial: EFMCheckpoint | None = None,
+        show: object = None,
     ) -> None:
-        """Train a new model, or go on training `initial`, which must fit the demonstrations."""
+        """Train a new model, or go on training `initial`, which must fit the demonstrations.
+        `show`, an embodiment, draws the pictures for grounding where it can.
+        """
         check_fit(demonstrations, spec)
         self.config, self._device = config, device
-        self._train, self._validation, self._kept = _split(demonstrations, config)
+        self._train, self._validation, self._kept = split(demonstrations, config)
         self._parents = {"initial": initial.digest} if initial else {}
         self._model_spec = initial.spec if initial else model_spec(config, spec)
         self._normalisation = (
             initial.normalisation if initial else measure(self._train, self._model_spec)
         )
-        self._model = _model(config, self._model_spec, self._normalisation, initial).to(device)
+        self._model = first_model(config, self._model_spec, self._normalisation, initial).to(device)
         self._model.set_precision(config.precision)
-        self._optimizer = optim.adam(
-            self._model.parameters(),
-            learning_rate=config.learning_rate,
-            eps=config.adam_eps,
-            weight_decay=config.weight_decay,
-        )
+        texts = demonstrations.instructions
+        self._grounding = grounding(config, self._model, show, texts, new=initial is None)
+        self._named = trained(self._model, config)
+        self._optimizer = self._adam()
         self._generator = torch.Generator().manual_seed(config.seed)
         mirror = spec.mirror if config.mirror else None
-        self._rows = self._on_device(self._train, mirror)
-        self._held_out = self._on_device(self._validation) if len(self._validation) else None
+        self._rows = self._lessons(self._train, mirror)
+        self._held_out = self._lessons(self._validation) if len(self._validation) else None
         self._step = 0
         self._values: dict[str, float] = {}
         self._best: dict[str, dict[str, Any]] = {}
@@ -88,7 +95,14 @@ class SFT:
         return self._step >= self.config.steps
 
     def step(self) -> Report:
-        """Train up to the next validation, then validate and keep what got better."""
+        """Ground or look for a while; or train up to the next validation, then validate and keep
+        what got better.
+        """
+        if self._grounding is not None and not self._grounding.finished:
+            return self._ground(self._grounding)
+        unseen = [one for one in (self._rows, self._held_out) if _has_to_look(one)]
+        if unseen:
+            return self._look(unseen[0])
         log = [] if self._step else [self._opening()]
         count = min(self.config.validate_every, self.config.steps - self._step)
         self._values = self._train_steps(count)
@@ -99,28 +113,23 @@ class SFT:
             "policy": validation.get("val_loss_bc", self._values["loss_bc"]),
             "reward": validation.get("val_loss_steps_to_go", self._values["loss_steps_to_go"]),
         }
-        for role in _ROLES:
-            last_wanted = role == "policy" and self.config.policy_choice == "last"
-            if last_wanted or losses[role] < self._best.get(role, {}).get("loss", float("inf")):
+        wanted = {"policy": self.config.policy_choice, "reward": self.config.reward_choice}
+        for role, choice in wanted.items():
+            if choice == "last" or losses[role] < self._best.get(role, {}).get(
+                "loss", float("inf")
+            ):
                 self._keep(role, losses[role])
                 improved = True
-        return Report(
-            iteration=self._step,
-            total=self.config.steps,
-            env_steps=0,
-            episodes_total=0,
-            values=self._values,
-            log=log,
-            improved=improved,
-        )
+        return self._report(self._values, log, improved=improved)
 
     def state(self) -> Tree:
         """Weights, moments, generator, best so far."""
         return {
             "step": self._step,
+            "grounding": None if self._grounding is None else self._grounding.state(),
             "values": dict(self._values),
             "model": _copy(self._model),
-            "optimizer": optim.moments(self._optimizer, self._model.named_parameters()),
+            "optimizer": optim.moments(self._optimizer, self._named),
             "generator": self._generator.get_state(),
             "best": {role: dict(best) for role, best in self._best.items()},
         }
@@ -130,7 +139,9 @@ class SFT:
         self._step = int(tree["step"])
         self._values = dict(tree["values"])
         self._model.load_state_dict(tree["model"])
-        optim.load_moments(self._optimizer, self._model.named_parameters(), tree["optimizer"])
+        if self._grounding is not None:
+            self._grounding.load_state(tree["grounding"])
+        optim.load_moments(self._optimizer, self._named, tree["optimizer"])
         self._generator.set_state(tree["generator"])
         self._best = {role: dict(best) for role, best in tree["best"].items()}
 
@@ -138,7 +149,7 @@ class SFT:
         """{"policy": ..., "reward": ...}; empty before the first step."""
         return {
             role: EFMCheckpoint(
-                spec=_handed_on(self._model_spec, self.config),
+                spec=handed_on(self._model_spec, self.config),
                 normalisation=self._normalisation,
                 weights=best["weights"],
                 config={"kind": self.kind, "role": role, "iteration": best["step"]}
@@ -161,6 +172,16 @@ class SFT:
             "validation_rows": len(self._validation),
         }
 
+    def _adam(self) -> torch.optim.AdamW:
+        config = self.config
+        return optim.adam(
+            (parameter for _, parameter in self._named),
+            slower=(self._model.judge_parameters(), config.reward_rate),
+            learning_rate=config.learning_rate,
+            eps=config.adam_eps,
+            weight_decay=config.weight_decay,
+        )
+
     def _train_steps(self, count: int) -> dict[str, float]:
         """`count` optimiser steps; the mean losses over them."""
         config, size = self.config, self.config.batch_size
@@ -172,7 +193,7 @@ class SFT:
             losses = self._rows.lesson(rows).losses(self._model)
             self._optimizer.zero_grad(set_to_none=True)
             losses.sum().backward()  # type: ignore[no-untyped-call]
-            optim.clip(self._model.parameters(), config.clip_gradient)
+            optim.clip((parameter for _, parameter in self._named), config.clip_gradient)
             self._optimizer.step()
             totals += losses.detach()
             self._step += 1
@@ -191,7 +212,8 @@ class SFT:
         # Evenly spread over the kept-out episodes, the same rows every time.
         count = min(len(self._validation), self.config.validation_rows)
         rows = torch.linspace(0, len(self._validation) - 1, count).long()
-        size = _PICTURES_AT_ONCE if isinstance(self._model_spec, CompactSpec) else count
+        pictures = isinstance(self._held_out, Rows) and isinstance(self._model_spec, CompactSpec)
+        size = _PICTURES_AT_ONCE if pictures else count
         parts = [rows[i : i + size] for i in range(0, count, size)]
         weighed = [
             self._held_out.lesson(part).losses(self._model) * (len(part) / count) for part in parts
@@ -199,22 +221,57 @@ class SFT:
         bc, steps_to_go = torch.stack(weighed).sum(dim=0).tolist()
         return {"val_loss_bc": bc, "val_loss_steps_to_go": steps_to_go}
 
-    def _on_device(self, data: Demonstrations, mirror: Mirror | None = None) -> Rows:
+    def _lessons(self, data: Demonstrations, mirror: Mirror | None = None) -> Rows | Looked:
+        """The rows on the device; to be looked at once where looking is not trained."""
         spec = self._model_spec
-        return Rows(
+        rows = Rows(
             data, self._device, inputs=spec.inputs, previous=spec.previous,
             arrival=self.config.arrival, mirror=mirror,
         )  # fmt: skip
+        return Looked(rows) if heads_only(self._model, self.config) else rows
+
+    def _ground(self, grounding: Grounding) -> Report:
+        """Up to the next measurement of the error."""
+        log = [] if grounding.done else [self._grounding_opening(grounding)]
+        values = grounding.step(self.config.validate_every)
+        if grounding.finished:
+            off = values["grounding_error_mm"]
+            log.append(f"Things are found to {off:.1f} mm (median over pictures kept out).")
+        return self._report(values, log)
+
+    def _look(self, lessons: Looked) -> Report:
+        """At the next pictures, once and for all."""
+        lessons.look(self._model, _LOOKS)
+        return self._report({}, [f"Looked at {lessons.done:,} pictures."])
+
+    def _report(
+        self, values: dict[str, float], log: list[str], *, improved: bool = False
+    ) -> Report:
+        done, total = (self._grounding.done, self._grounding.total) if self._grounding else (0, 0)
+        return Report(
+            iteration=done + self._step,
+            total=total + self.config.steps,
+            env_steps=0,
+            episodes_total=0,
+            values=values,
+            log=log,
+            improved=improved,
+        )
 
     def _keep(self, role: str, loss: float) -> None:
-        named = list(self._model.named_parameters())
         self._best[role] = {
             "loss": loss,
             "step": self._step,
             "weights": _copy(self._model),
             # Stage 2 may go on with Adam's moments; the reward model is never trained again.
-            "optimizer": optim.moments(self._optimizer, named) if role == "policy" else None,
+            "optimizer": optim.moments(self._optimizer, self._named) if role == "policy" else None,
         }
+
+    def _grounding_opening(self, grounding: Grounding) -> str:
+        return (
+            f"Learning where things are, in {self.config.grounding_pictures:,} pictures of random "
+            f"play and {grounding.total:,} steps."
+        )
 
     def _opening(self) -> str:
         return (
@@ -223,32 +280,8 @@ class SFT:
         )
 
 
-def _split(data: Demonstrations, config: SFTConfig) -> tuple[Demonstrations, Demonstrations, int]:
-    """Training and validation rows, split by episode, and how many episodes are used."""
-    order = np.random.default_rng(config.seed).permutation(data.num_episodes)
-    if config.max_episodes:
-        order = order[: config.max_episodes]
-    held_out = int(len(order) * config.validation_fraction)
-    train, validation = (np.zeros(data.num_episodes, dtype=np.bool_) for _ in range(2))
-    train[order[held_out:]], validation[order[:held_out]] = True, True
-    return data.split(train), data.split(validation), len(order)
-
-
-def _model(
-    config: SFTConfig, spec: Spec, norm: Normalisation, initial: EFMCheckpoint | None
-) -> EFM:
-    """The initial checkpoint's model, or a new one whose weights follow from the seed.
-
-    Cloning is at T = 1 whatever T the policy is to have afterwards: trained at T, the logits would
-    only make up for it.
-    """
-    start = initial or new_checkpoint(config, spec, norm)
-    return at_temperature(start, 1.0).build() if isinstance(spec, CompactSpec) else start.build()
-
-
-def _handed_on(spec: Spec, config: SFTConfig) -> Spec:
-    """The description that goes into the checkpoints."""
-    return replace(spec, temperature=config.temperature) if isinstance(spec, CompactSpec) else spec
+def _has_to_look(rows: Rows | Looked | None) -> TypeGuard[Looked]:
+    return isinstance(rows, Looked) and not rows.finished
 
 
 def _copy(model: EFM) -> dict[str, Tensor]:

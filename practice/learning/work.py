@@ -40,7 +40,9 @@ def make_sft(
     Raises:
         LearningError: the demonstrations do not fit the embodiment.
     """
-    return SFT(config, demonstrations, embodiment.spec, device=device, initial=initial)
+    return SFT(
+        config, demonstrations, embodiment.spec, device=device, initial=initial, show=embodiment
+    )
 
 
 def make_practice(

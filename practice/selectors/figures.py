@@ -43,6 +43,8 @@ class Chart:
     series: tuple[Series, ...]
     share: bool = False
     """Values are shares of one, drawn in per cent from 0 to 100."""
+    optional: bool = False
+    """Not every run measures it: hidden as long as there is nothing to draw."""
 
     @property
     def figure_id(self) -> str:
@@ -82,6 +84,13 @@ _DETECTOR = Chart(
 )
 CHARTS: dict[str, tuple[Chart, ...]] = {
     Run.Kind.SFT: (
+        Chart(
+            "places",
+            "Where things are",
+            "mm",
+            (Series("grounding_error_mm", "median error, kept-out pictures", 3, sparse=True),),
+            optional=True,
+        ),
         Chart(
             "imitation",
             "Behavioural cloning loss",
@@ -177,7 +186,7 @@ def _figure(
         "showlegend": False,
         "uirevision": axis_title,
     }
-    if chart.unit == "steps":
+    if chart.unit in {"steps", "mm"}:
         layout["yaxis"] = {"rangemode": "tozero"}
     if chart.id == "success" and start is not None:
         layout["shapes"] = [_reference(100 * start)]

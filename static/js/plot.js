@@ -69,6 +69,7 @@ export async function draw(element, figure) {
   const layout = { uirevision: "kept", ...resolved(figure.layout ?? {}), template: template(), autosize: true };
   const empty = !(figure.data ?? []).some((trace) => trace.x?.length !== 0 || trace.y?.length !== 0);
   element.toggleAttribute("data-empty", empty);
+  element.closest("[data-optional=yes]")?.toggleAttribute("hidden", empty);
   if (empty) element.dataset.empty = element.dataset.plotEmpty ?? "No points yet";
   await window.Plotly.react(element, resolved(figure.data ?? []), layout, CONFIG);
 }

@@ -106,6 +106,24 @@ def test_a_pause_commits_and_the_next_process_goes_on(otto: User) -> None:
     assert list(run.points.values_list("iteration", flat=True)) == [1, 2, 3, 4, 5, 6]
 
 
+def test_preparations_are_logged_and_are_no_point_of_a_curve(otto: User) -> None:
+    class Prepares(Counter):
+        """Looks around twice before its third step; iterations stand still meanwhile."""
+
+        looked = 0
+
+        def step(self) -> Report:
+            if self.count == 2 and self.looked < 2:
+                self.looked += 1
+                return Report(2, 4, 0, 0, log=[f"Looked {self.looked} times."])
+            return super().step()
+
+    run = make_running(make_run())
+    _open(run, Prepares(4)).execute()
+    assert list(run.points.values_list("iteration", flat=True)) == [1, 2, 3, 4]
+    assert run.log.filter(text__startswith="Looked").count() == 2
+
+
 def test_who_lost_the_lease_writes_nothing_more(otto: User) -> None:
     run = make_running(make_run())
 

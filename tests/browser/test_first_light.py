@@ -121,6 +121,7 @@ def run_stage_one(page: Page) -> None:
     until(page, f"({CURVE_POINTS})('imitation') > 3")
     expect(page.locator("#run-log .log-line").first).to_be_visible()
     expect(page.locator("#run-results")).to_contain_text("Reward model")
+    expect(page.locator("[data-chart=places]")).to_be_hidden()  # a point mass sees no pictures
     assert page.evaluate("window.sameDocument"), "the page was loaded again"
     shoot(page, "story-sft")
 

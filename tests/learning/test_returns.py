@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from practice.learning.returns import episode_returns, window_returns
+from practice.learning.returns import Reward, episode_returns, window_returns
 
 
 def test_steady_progress_sums_to_a_geometric_series() -> None:
@@ -50,3 +50,21 @@ def test_nothing_leaks_over_the_end_of_an_episode() -> None:
     assert window_returns(rewards, ended, 0.5)[:3, 0].tolist() == [1.75, 1.5, 1.0]
     stale = np.array([[4.0, 3.0, 2.0, 1e6, -1e6]], dtype=np.float32)
     assert episode_returns(stale, np.array([2]), 0.5)[0].tolist() == [1.5, 1.0, 0.0, 0.0]
+
+
+def test_progress_is_the_core_reward_plus_shaping() -> None:
+    gamma, d = 0.9, np.array([9.0, 7.5, 8.0, 3.0, 1.0], dtype=np.float32)
+    before, after, never = d[:-1], d[1:], np.zeros(4, dtype=bool)
+    core = Reward("core").of(before, after, never, gamma)
+    shaping = gamma * -after + before
+    np.testing.assert_allclose(core + shaping, Reward().of(before, after, never, gamma), rtol=1e-5)
+
+
+def test_only_the_step_of_arrival_earns_success_and_its_bonus() -> None:
+    d, steps = np.full((2, 5), 3.0, dtype=np.float32), np.array([4, 3])
+    reached = np.array([3, -1])
+    sparse = episode_returns(d, steps, 0.5, Reward("success"), reached)
+    assert sparse.tolist() == [[0.25, 0.5, 1.0, 0.0], [0.0] * 4]
+    d[:, -1] = 1.0
+    bonus = episode_returns(d, steps, 0.5, Reward("progress", success_bonus=4.0), reached)
+    assert bonus.tolist() == [[1.25, 2.5, 5.0, 2.0], [0.0] * 4]

@@ -101,7 +101,7 @@ def test_only_the_policy_is_trained_and_the_judge_stays_frozen(
     new, old = made.checkpoints()["policy"].weights, stage1["policy"].weights
     for name in old:
         assert torch.equal(new[name], old[name]) == name.startswith("distance"), name
-    judge = made._judge._model.state_dict()
+    judge = made._judge.model.state_dict()
     assert all(torch.equal(judge[name], stage1["reward"].weights[name]) for name in judge)
 
 

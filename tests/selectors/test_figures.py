@@ -22,10 +22,30 @@ def drawn(run: Run, chart: str, name: str, **options: Any) -> dict[str, Any]:
 def test_plotly_accepts_every_figure(kind: str) -> None:
     run = make_run(kind=kind)
     make_points(run, 11)
+    if kind == Run.Kind.SFT:
+        make_grounding(run)
     for chart, figure in curves(run, start=0.4).items():
         # Colours are the theme's variables, which only the browser resolves.
         go.Figure(_with_colours(figure))
         assert figure["data"], chart
+
+
+def make_grounding(run: Run) -> None:
+    """One measurement of where things are thought to be, before anything else is trained."""
+    values = {"grounding_error_mm": 7.25}
+    RunPoint.objects.create(run=run, iteration=0, seconds=1, values=values)
+
+
+def test_only_where_things_are_may_be_missing() -> None:
+    run = make_run(kind="sft")
+    make_points(run, 3)
+    optional = [chart.id for chart in charts_of(run) if chart.optional]
+    assert optional == ["places"]
+    assert curves(run)["places"]["data"] == []
+    make_grounding(run)
+    curve = drawn(run, "places", "median error, kept-out pictures")
+    assert (curve["x"], curve["y"], curve["mode"]) == ([0], [7.25], "lines+markers")
+    assert curve["hovertemplate"].endswith(" mm")
 
 
 def _with_colours(value: Any) -> Any:

@@ -144,6 +144,18 @@ def test_a_script_gets_the_part_it_asks_for(
     assert left_out not in body
 
 
+def test_a_panel_that_not_every_run_fills_is_marked(vera: User) -> None:
+    """The browser hides a marked panel that it has no points to draw in."""
+    run = make_run(kind="sft")
+    make_points(run, 3)
+    body = text_of(page_of(vera).get(url_of(run)))
+    assert body.count('data-optional="yes"') == 1
+    assert body.count('data-optional="no"') == 2
+    assert "grounding_error_mm" not in body
+    run.points.filter(iteration=1).update(values={"grounding_error_mm": 7.25})
+    assert "7.25" in text_of(page_of(vera).get(url_of(run)))
+
+
 def test_the_log_is_told_from_a_line_on(vera: User) -> None:
     run = practice()
     first, second = run.log.order_by("pk")

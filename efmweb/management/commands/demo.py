@@ -1,7 +1,8 @@
-"""`manage.py demo`: the site with a fleet that learns before your eyes; `--headless` does the same job and reports."""
+"""`manage.py demo`: the site with fleets that learn before your eyes; `--headless` does the same job and reports."""
 
 import json
 import sys
+import threading
 import time
 import webbrowser
 from argparse import ArgumentParser
@@ -10,13 +11,14 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connections
+from django.db import Error, connections
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from efmweb import demo, group, site
 from efmweb.errors import ServiceError
+from models_store.errors import LearningError
 from practice.errors import PracticeError
 from practice.models import Evaluation
 from practice.services.people import make_sign_in_link
@@ -28,7 +30,10 @@ INTERRUPTED = 130
 class Command(BaseCommand):
     """Embedded services, web, workers, and the main job through the services a user uses."""
 
-    help = "Show the whole thing: a PointMass fleet practises live. --headless reports instead."
+    help = (
+        "Show the whole thing: a LanguageTable fleet learns to push blocks from pictures and words, "
+        "then a PointMass fleet to reach its goal, both live. --headless reports instead."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -41,24 +46,39 @@ class Command(BaseCommand):
 
     def handle(self, *, host: str, port: int, headless: bool, **_options: Any) -> None:
         """Run until stopped, or, headless, until the job is done."""
+        started = time.monotonic()
         try:
             site.check_address(host, port)
             with site.services():
                 site.prepare()
-                code = self._report(host, port) if headless else self._show(host, port)
-        except (ServiceError, PracticeError) as error:
+                show = self._report if headless else self._show
+                code = show(host, port, started)
+        except (ServiceError, PracticeError, LearningError) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             # Ctrl-C is how the site is left; a report that was cut off is none.
             code = INTERRUPTED if headless else 0
         sys.exit(code)
 
-    def _show(self, host: str, port: int) -> int:
-        return group.foreground(
-            site.processes(host, port), alongside=lambda: self._guide(host, port)
-        )
+    def _show(self, host: str, port: int, started: float) -> int:
+        stopped = threading.Event()
 
-    def _guide(self, host: str, port: int) -> None:
+        def guide() -> None:
+            try:
+                self._guide(host, port, started)
+            except Error:
+                # Whoever leaves early takes the database away; a second start goes on from there.
+                if not stopped.is_set():
+                    raise
+            finally:
+                connections.close_all()
+
+        try:
+            return group.foreground(site.processes(host, port), alongside=guide)
+        finally:
+            stopped.set()
+
+    def _guide(self, host: str, port: int, started: float) -> None:
         """Beside the site, in a thread: print where to look, then do the job a person would do."""
         try:
             site.wait_until_it_answers(host, port)
@@ -69,15 +89,14 @@ class Command(BaseCommand):
             self._say(f"Sign in once with this link: {link}")
             if sys.stdout.isatty():
                 webbrowser.open(link)
-            outcome = demo.run_demo(paced=True, tell=self._tell_lines())
-            self._say(
-                f"Stage 1 reached {_percent(outcome.before)}, Stage 2 {_percent(outcome.after)} "
-                "true success. Look around; Ctrl-C stops everything."
-            )
-        except (ServiceError, PracticeError) as error:
+            for outcome in demo.run_demo(paced=True, tell=self._tell_lines(), since=started):
+                self._say(
+                    f"{outcome.show.title}: Stage 1 reached {_percent(outcome.before)}, "
+                    f"Stage 2 {_percent(outcome.after)} true success."
+                )
+            self._say("That is all there is to show. Look around; Ctrl-C stops everything.")
+        except (ServiceError, PracticeError, LearningError) as error:
             self._say(f"The demonstration stopped: {error} The site goes on; Ctrl-C stops it.")
-        finally:
-            connections.close_all()
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)
@@ -95,25 +114,28 @@ class Command(BaseCommand):
 
         return tell
 
-    def _report(self, host: str, port: int) -> int:
-        started = time.monotonic()
-        logs = Path(settings.EFM_VAR) / "demo" / "logs"
+    def _report(self, host: str, port: int, started: float) -> int:
+        folder = Path(settings.EFM_VAR) / "demo"
+        path, logs = folder / "report.json", folder / "logs"
+        outcomes: list[demo.Outcome] = []
         with group.background(site.processes(host, port), logs), _Bars() as bars:
             try:
-                outcome = demo.run_demo(paced=False, tell=bars.tell)
+                for outcome in demo.run_demo(paced=False, tell=bars.tell, since=started):
+                    outcomes.append(outcome)
+                    # What is known is written at once: the next show may fail.
+                    path.write_text(json.dumps(demo.report_of(outcomes), indent=2) + "\n")
             except ServiceError as error:
                 raise CommandError(f"{error} The processes' logs lie in {logs}.") from error
             finally:
                 connections.close_all()
-        report = outcome.report() | {"seconds_total": round(time.monotonic() - started, 2)}
-        path = Path(settings.EFM_VAR) / "demo" / "report.json"
-        path.write_text(json.dumps(report, indent=2) + "\n")
-        Console().print(_table(outcome))
-        self._say(f"{path}, {report['seconds_total']:.0f} s in all")
-        if not outcome.better:
-            self.stderr.write("Stage 2 is not better than Stage 1.")
-            return 1
-        return 0
+        for outcome in outcomes:
+            Console().print(_table(outcome))
+            self._say(_times(outcome))
+        self._say(f"{path}, {time.monotonic() - started:.0f} s in all")
+        worse = [outcome.show.title for outcome in outcomes if not outcome.better]
+        for title in worse:
+            self.stderr.write(f"{title}: Stage 2 is not better than Stage 1.")
+        return 1 if worse else 0
 
 
 class _Bars:
@@ -121,7 +143,7 @@ class _Bars:
 
     def __init__(self) -> None:
         self._progress = Progress(
-            TextColumn("{task.description:<28}"),
+            TextColumn("{task.description:<40}"),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f} %"),
             TimeElapsedColumn(),
@@ -163,3 +185,9 @@ def _table(outcome: demo.Outcome) -> Table:
             str(row.episodes),
         )
     return table
+
+
+def _times(outcome: demo.Outcome) -> str:
+    first = outcome.seconds_to_first_practice
+    begun = "" if first is None else f"first practice after {first:.0f} s, "
+    return f"Lift {outcome.lift_points:+.1f} points; {begun}over after {outcome.seconds:.0f} s\n"

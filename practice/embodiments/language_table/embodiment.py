@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from practice.embodiments.interface import Demonstrator, FleetSim, Observation
+from models_store.errors import LearningError
+from practice.embodiments.interface import Demonstrator, FleetSim, Observation, Scenes
 from practice.embodiments.language_table.presets import LANGUAGE_TABLE_4, Table, spec_of
 from practice.embodiments.language_table.words import read_goal
 
@@ -53,6 +54,14 @@ class LanguageTable:
 
         return make_demonstrator(self.table, num_robots, style)
 
+    def scenes(self, count: int, *, seed: int, instructions: Sequence[str] = ()) -> Scenes:
+        """Pictures of random play, and where things are in them."""
+        from practice.embodiments.language_table.play import scenes  # noqa: PLC0415
+
+        understood = [text for text in instructions if self._understands(text)]
+        texts = tuple(dict.fromkeys((*self.spec.instructions, *understood)))
+        return scenes(self.table, count, seed=seed, texts=texts)
+
     def goal(self, instruction: str) -> Goal:
         """What a text asks for on this table.
 
@@ -64,6 +73,13 @@ class LanguageTable:
     def check_instruction(self, text: str) -> None:
         """Raises LearningError where `goal` would."""
         self.goal(text)
+
+    def _understands(self, text: str) -> bool:
+        try:
+            self.check_instruction(text)
+        except LearningError:
+            return False
+        return True
 
     def keep_demonstration(self, length: int, success: bool) -> bool:
         """Only arrivals, and none that was there from the start."""

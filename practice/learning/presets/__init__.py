@@ -9,6 +9,7 @@ from __future__ import annotations
 from practice.embodiments.registry import embodiments
 from practice.embodiments.spec import EmbodimentSpec
 from practice.learning.errors import LearningError
+from practice.learning.presets.aloha import ALOHA
 from practice.learning.presets.generic import PICTURES, STATE_ONLY
 from practice.learning.presets.language_table import (
     BANANA_TABLE,
@@ -27,6 +28,8 @@ _BY_EMBODIMENT: dict[str, Table] = {
     "language-table": LANGUAGE_TABLE,
     "banana-table": BANANA_TABLE,
     "banana-table-blocks": BANANA_TABLE,
+    "aloha-insertion": ALOHA,
+    "aloha-insertion-small": ALOHA,
 }
 
 

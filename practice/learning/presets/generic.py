@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from practice.learning.config import EvaluationConfig, PracticeConfig, SFTConfig
-from practice.learning.presets.language_table import FAST_PRACTICE, FAST_SFT, table
+from practice.learning.presets.language_table import FAST_PRACTICE, UNGROUNDED_SFT, table
 from practice.learning.presets.preset import Preset, Table
 
-PICTURES: Table = table(FAST_SFT, FAST_PRACTICE, minutes="A few minutes with small pictures.")
+PICTURES: Table = table(UNGROUNDED_SFT, FAST_PRACTICE, minutes="A few minutes with small pictures.")
 
 _SFT = SFTConfig(
     steps=3_000, batch_size=256, learning_rate=1e-3, policy_width=128, reward_width=128

@@ -1,0 +1,1 @@
+"""Two ViperX arms put a peg into a socket (gym-aloha's scene)."""

@@ -1,0 +1,119 @@
+"""What Stage 1 can be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from practice.learning.settings import Config, precision_setting, setting
+
+
+@dataclass(frozen=True, slots=True)
+class SFTConfig(Config):
+    """Stage 1: behavioural cloning and steps-to-go prediction."""
+
+    steps: int = setting(2_000, help="Optimiser steps.", minimum=1, maximum=10_000_000)
+    batch_size: int = setting(
+        512, help="Rows per step; every row serves both objectives.", minimum=2, maximum=1_000_000
+    )
+    learning_rate: float = setting(3e-3, help="Peak of the schedule.", minimum=1e-7, maximum=1.0)
+    schedule: Literal["one-cycle", "cosine", "constant"] = setting(
+        "one-cycle", help="How the learning rate moves: up and down, down, or not at all."
+    )
+    adam_eps: float = setting(1e-7, help="Epsilon of Adam.", minimum=1e-12, maximum=1e-2)
+    weight_decay: float = setting(
+        0.0, help="Decoupled weight decay (AdamW).", minimum=0.0, maximum=1.0
+    )
+    policy_layers: int = setting(2, help="Hidden layers of the policy.", minimum=1, maximum=8)
+    policy_width: int = setting(
+        64, help="Width of the policy's hidden layers.", minimum=4, maximum=4_096, unit="units"
+    )
+    reward_layers: int = setting(
+        3, help="Hidden layers of the steps-to-go network.", minimum=1, maximum=8
+    )
+    reward_width: int = setting(
+        96, help="Width of its hidden layers.", minimum=4, maximum=4_096, unit="units"
+    )
+    reward_rate: float = setting(
+        1.0,
+        help="Learning rate of the steps-to-go network's own weights as a share of the policy's: a "
+        "policy gains from long training, a judge soon knows its demonstrations by heart.",
+        minimum=0.001,
+        maximum=1.0,
+    )
+    activation: Literal["tanh", "relu", "silu"] = setting("relu", help="Between the layers.")
+    max_episodes: int = setting(
+        0,
+        help="Use this many of the demonstrations, chosen by the seed; 0 for all.",
+        minimum=0,
+        maximum=10_000_000,
+        unit="episodes",
+    )
+    validation_fraction: float = setting(
+        0.05, help="Share of the episodes kept out of training.", minimum=0.0, maximum=0.5
+    )
+    validate_every: int = setting(
+        100, help="Steps between validations.", minimum=1, maximum=1_000_000, unit="steps"
+    )
+    validation_rows: int = setting(
+        8_192, help="At most this many rows per validation.", minimum=1, maximum=10_000_000
+    )
+    clip_gradient: float = setting(
+        0.0, help="Longest gradient a step may follow; 0: as it comes.", minimum=0.0, maximum=1e6
+    )
+    mirror: bool = setting(
+        False,
+        help="Show half of every batch in a mirror, action and words included, where the robot's "
+        "world has a mirror image.",
+    )
+    previous_frame: bool = setting(
+        True, help="Cameras: show the frame of one step before as well, so that motion is seen."
+    )
+    grounding_steps: int = setting(
+        0,
+        help="Cameras: before Stage 1, this many steps of learning where things named are, in "
+        "pictures of random play that the simulator draws and labels; 0: none. A checkpoint "
+        "to go on from is not grounded again.",
+        minimum=0,
+        maximum=1_000_000,
+    )
+    grounding_pictures: int = setting(
+        12_288, help="Pictures of random play for that.", minimum=64, maximum=1_000_000,
+        unit="pictures",
+    )  # fmt: skip
+    grounding_rate: float = setting(
+        2e-3, help="Peak of the one-cycle schedule of grounding.", minimum=1e-7, maximum=1.0
+    )
+    trains: Literal["all", "heads"] = setting(
+        "all",
+        help="Cameras: train the whole model, or only the two heads that act and judge; what sees "
+        "and reads then stays as grounding or the checkpoint left it, and looks at each picture "
+        "once.",
+    )
+    queries: int = setting(
+        16, help="Cameras: how many things the instruction may look for.", minimum=1, maximum=256
+    )
+    arrival: Literal["success", "end"] = setting(
+        "success",
+        help="What steps-to-go counts down to: the goal, or the end of a demonstration that goes "
+        "on for some steps after it.",
+    )
+    temperature: float = setting(
+        1.0,
+        help="Cameras: T of the policy that Stage 1 hands on; below 1 it strays less. Training "
+        "itself is at 1.",
+        minimum=0.01,
+        maximum=100.0,
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = precision_setting()
+    policy_choice: Literal["best", "last"] = setting(
+        "best",
+        help="Keep the policy of the lowest validation loss, or the last one. Some robots succeed "
+        "only far past the best validation loss.",
+    )
+    reward_choice: Literal["best", "last"] = setting(
+        "best",
+        help="Keep the judge of the lowest validation loss, or the last one. With few "
+        "demonstrations the lowest loss comes early, from a judge so unsure that it never says "
+        "done.",
+    )

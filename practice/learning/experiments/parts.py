@@ -1,0 +1,70 @@
+"""Stages from a scale: presets filled in, so that experiments say only what is special to them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from practice.embodiments.language_table.goals import Family
+from practice.embodiments.language_table.things import FOUR
+from practice.embodiments.language_table.words import all_texts
+from practice.learning.config import EvaluationConfig, PracticeConfig, SFTConfig
+from practice.learning.experiments.experiment import Arm
+from practice.learning.experiments.scales import Scale
+from practice.learning.experiments.stages import Shown, Stage1, Stage2
+from practice.learning.presets import presets
+
+JUDGED_AT_ONCE = 256
+
+
+def learned(
+    scale: Scale,
+    seed: int,
+    embodiment: str,
+    count: int,
+    *,
+    style: str | None = None,
+    instructions: tuple[str, ...] = (),
+) -> Stage1:
+    """Stage 1 by the scale's preset; the number of its steps is the same for any `count`."""
+    config = presets("sft", embodiment)[scale.sft_preset].config
+    assert isinstance(config, SFTConfig)
+    if scale.sft_steps is not None:
+        config = config.replace(steps=scale.sft_steps)
+    shown = Shown(embodiment, count, seed, style, instructions)
+    return Stage1(shown, config.replace(seed=seed))
+
+
+def from_people(scale: Scale, seed: int, share: float, embodiment: str = "") -> Stage1:
+    """Stage 1 on a language table from a share of its human-like demonstrations."""
+    count = round(share * scale.table_demonstrations)
+    return learned(scale, seed, embodiment or scale.table, count, style="human")
+
+
+def practised(
+    scale: Scale,
+    start: Stage1,
+    embodiment: str = "",
+    *,
+    most_episodes: int | None = None,
+    judge: Literal["stage-1", "random"] = "stage-1",
+    **changes: Any,
+) -> Stage2:
+    """Stage 2 by the scale's preset, on the start's own robot unless said otherwise."""
+    where = embodiment or start.shown.embodiment
+    config = presets("practice", where)[scale.practice_preset].config
+    assert isinstance(config, PracticeConfig)
+    config = config.replace(seed=start.config.seed, **changes)
+    return Stage2(start, where, config, judge, most_episodes)
+
+
+def arm(scale: Scale, name: str, start: Stage1, end: Stage1 | Stage2, **facts: Any) -> Arm:
+    """Start and end, evaluated where the end has practised or learned."""
+    where = end.shown.embodiment if isinstance(end, Stage1) else end.embodiment
+    episodes = scale.evaluation_episodes
+    evaluation = EvaluationConfig(episodes=episodes, num_robots=min(JUDGED_AT_ONCE, episodes))
+    return Arm(name, start, end, where, evaluation, **facts)
+
+
+def blocks_to_places() -> tuple[str, ...]:
+    """Goals for the four blocks that are like a banana's: to places of the table."""
+    return all_texts(FOUR, (Family.BLOCK_TO_ABSOLUTE,))

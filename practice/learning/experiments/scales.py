@@ -1,0 +1,86 @@
+"""How large an experiment is: everything one would want to turn, in one place.
+
+Training settings are not here: they are the presets of each embodiment (practice/learning/presets).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from practice.learning.errors import LearningError
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Sizes."""
+
+    name: str
+    table: str
+    """Embodiment id of the language table."""
+
+    table_demonstrations: int
+    """100 % of the demonstrations on a table; fractions are the first so many of them."""
+
+    aloha_demonstrations: int
+    point_mass_demonstrations: int
+    practice_episodes: int
+    """At most, on tables."""
+
+    aloha_episodes: int
+    """The same for Aloha, whose paper runs are longer."""
+
+    evaluation_episodes: int
+    sft_preset: str = "fast"
+    practice_preset: str = "fast"
+    sft_steps: int | None = None
+    """Optimiser steps instead of the preset's."""
+
+
+SCALES = {
+    scale.name: scale
+    for scale in (
+        Scale(
+            "tiny",  # to see that everything runs; its figures mean nothing
+            table="language-table-4",
+            table_demonstrations=300,
+            aloha_demonstrations=100,
+            point_mass_demonstrations=500,
+            practice_episodes=150,
+            aloha_episodes=150,
+            evaluation_episodes=64,
+            sft_steps=100,
+        ),
+        Scale(
+            "small",
+            table="language-table-4",
+            table_demonstrations=5_000,
+            aloha_demonstrations=1_000,
+            point_mass_demonstrations=10_000,
+            practice_episodes=1_600,
+            aloha_episodes=3_000,
+            evaluation_episodes=512,
+        ),
+        Scale(
+            "full",
+            table="language-table",
+            table_demonstrations=10_000,
+            aloha_demonstrations=5_000,
+            point_mass_demonstrations=10_000,
+            practice_episodes=1_600,
+            aloha_episodes=4_400,
+            evaluation_episodes=1_024,
+            sft_preset="paper",
+        ),
+    )
+}
+
+
+def scale_of(name: str) -> Scale:
+    """The scale of this name.
+
+    Raises:
+        LearningError: there is none.
+    """
+    if name not in SCALES:
+        raise LearningError(f"Unknown scale {name!r}; known: {', '.join(SCALES)}.")
+    return SCALES[name]

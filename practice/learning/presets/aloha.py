@@ -1,0 +1,69 @@
+"""Two arms and a peg: not yet measured. What worked on tables, with more of it: longer training, wider
+perceptrons, and few robots at once, since each tick costs milliseconds of physics and pictures.
+
+The policy trains far past its best validation loss, as published. There is no bonus for the simulator's own
+word: runs that want one say so.
+"""
+
+from __future__ import annotations
+
+from practice.learning.config import EvaluationConfig
+from practice.learning.presets.language_table import (
+    FAST_PRACTICE,
+    PAPER_PRACTICE,
+    UNGROUNDED_SFT,
+    table,
+)
+from practice.learning.presets.preset import Preset, Table
+
+_EVALUATION = (
+    Preset(
+        "paper",
+        "Standard",
+        "1,024 episodes on fixed seeds.",
+        EvaluationConfig(num_robots=32),
+    ),
+    Preset(
+        "fast",
+        "Quick look",
+        "128 episodes: enough to see a trend.",
+        EvaluationConfig(episodes=128, num_robots=32),
+    ),
+    Preset(
+        "demo",
+        "Demonstration",
+        "256 episodes: plus or minus six points.",
+        EvaluationConfig(episodes=256, num_robots=32),
+    ),
+)
+
+_FAST_PRACTICE = FAST_PRACTICE.replace(num_robots=16, evaluate_episodes=64)
+_PRACTICE = (
+    Preset(
+        "paper",
+        "As published",
+        "16 robots, whole episodes, 16 updates of 64 tuples per iteration, Adam carried over.",
+        PAPER_PRACTICE,
+    ),
+    Preset(
+        "fast",
+        "Fast",
+        "16 robots, large updates, returns scaled. Not yet measured.",
+        _FAST_PRACTICE,
+    ),
+    Preset(
+        "demo",
+        "Demonstration",
+        "As fast, evaluated more often.",
+        _FAST_PRACTICE.replace(evaluate_every=4, patience=4),
+    ),
+)
+_TABLE = table(
+    UNGROUNDED_SFT.replace(
+        steps=20_000, learning_rate=1e-3, policy_width=512, mirror=False, validate_every=1_000
+    ),
+    _FAST_PRACTICE,
+    minutes="Not yet measured.",
+)
+
+ALOHA: Table = {"sft": _TABLE["sft"], "practice": _PRACTICE, "evaluation": _EVALUATION}
