@@ -137,6 +137,31 @@ def test_page(name: str, desk: Visit, rows: Rows) -> None:
         shoot(page, name)
 
 
+SLOW_BYTES_PER_S = 40_000
+
+
+@pytest.mark.parametrize("name", ["episode-review", "checkpoints"])
+def test_a_page_that_trickles_in_moves_nothing(name: str, desk: Visit, rows: Rows) -> None:
+    """Painted while half of it is still on its way, as over a poor connection or from a busy server."""
+    page = desk.page
+    page.set_viewport_size({"width": 390, "height": 900})
+    address = rows.address(PAGES[name])
+    desk.go(address)  # styles and scripts are known from now on
+    line = page.context.new_cdp_session(page)
+    limits = {"offline": False, "latency": 0, "uploadThroughput": -1}
+    line.send("Network.enable")
+    line.send(
+        "Network.emulateNetworkConditions", {**limits, "downloadThroughput": SLOW_BYTES_PER_S}
+    )
+    try:
+        desk.go(address)
+        wait_until_settled(page)
+        check_shift(page)
+    finally:
+        line.send("Network.emulateNetworkConditions", {**limits, "downloadThroughput": -1})
+        line.detach()
+
+
 @pytest.mark.parametrize("name", SIGNED_OUT)
 def test_signed_out_page(name: str, door: Door) -> None:
     visit = door.enter(None, path="/sign-in/", width=390)

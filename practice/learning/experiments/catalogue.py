@@ -94,7 +94,7 @@ def _real2sim(scale: Scale, seed: int) -> list[Arm]:
     arms = []
     for here, there in (("language-table-4", _SHIFTED), (_SHIFTED, "language-table-4")):
         start = from_people(scale, seed, 0.4, here)
-        end = practised(scale, start, there, most_episodes=scale.practice_episodes)
+        end = practised(scale, start, there, most_episodes=scale.transfer_episodes)
         paper = {"paper": (0.226, 0.625), "paper_episodes": 4_700} if here == _SHIFTED else {}
         arms.append(arm(scale, f"{here} to {there}", start, end, **paper))
     return arms

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 from practice.embodiments.language_table.goals import Family
@@ -49,11 +50,17 @@ def practised(
     judge: Literal["stage-1", "random"] = "stage-1",
     **changes: Any,
 ) -> Stage2:
-    """Stage 2 by the scale's preset, on the start's own robot unless said otherwise."""
+    """Stage 2 by the scale's preset, on the start's own robot unless said otherwise.
+
+    A budget of more episodes than the preset's gives it as many more iterations, so that a falling
+    learning rate falls over all of them.
+    """
     where = embodiment or start.shown.embodiment
     config = presets("practice", where)[scale.practice_preset].config
     assert isinstance(config, PracticeConfig)
     config = config.replace(seed=start.config.seed, **changes)
+    enough = math.ceil((most_episodes or 0) / config.num_robots)
+    config = config.replace(iterations=max(config.iterations, enough))
     return Stage2(start, where, config, judge, most_episodes)
 
 

@@ -26,8 +26,11 @@ class Scale:
     practice_episodes: int
     """At most, on tables."""
 
+    transfer_episodes: int
+    """The same where practice is on another table than Stage 1, whose paper runs are longer."""
+
     aloha_episodes: int
-    """The same for Aloha, whose paper runs are longer."""
+    """The same for Aloha."""
 
     evaluation_episodes: int
     sft_preset: str = "fast"
@@ -46,6 +49,7 @@ SCALES = {
             aloha_demonstrations=100,
             point_mass_demonstrations=500,
             practice_episodes=150,
+            transfer_episodes=150,
             aloha_episodes=150,
             evaluation_episodes=64,
             sft_steps=100,
@@ -57,6 +61,7 @@ SCALES = {
             aloha_demonstrations=1_000,
             point_mass_demonstrations=10_000,
             practice_episodes=1_600,
+            transfer_episodes=4_700,
             aloha_episodes=3_000,
             evaluation_episodes=512,
         ),
@@ -67,6 +72,7 @@ SCALES = {
             aloha_demonstrations=5_000,
             point_mass_demonstrations=10_000,
             practice_episodes=1_600,
+            transfer_episodes=4_700,
             aloha_episodes=4_400,
             evaluation_episodes=1_024,
             sft_preset="paper",
