@@ -77,6 +77,10 @@ class PracticeConfig(Config):
     schedule: Literal["constant", "cosine"] = setting(
         "constant", help="Ours: let the learning rate fall to 0 over the iterations."
     )
+    warmup: int = setting(
+        0, help="Ours: iterations before the learning rate is whole; it rises evenly until then.",
+        minimum=0, maximum=100_000,
+    )  # fmt: skip
     adam_eps: float = setting(1e-7, help="Epsilon of Adam.", minimum=1e-12, maximum=1e-2)
     carry_optimizer: bool = setting(
         True, help="Begin with the moments that Adam had at the end of Stage 1."

@@ -97,5 +97,10 @@ def schedule(kind: str, step: int, total: int) -> float:
     return _cosine(1.0, 1e-4, (progress - 0.3) / 0.7)
 
 
+def warm_up(step: int, steps: int) -> float:
+    """Share of the learning rate at step 1, 2, ...: whole from step `steps` + 1 on."""
+    return min(1.0, step / (steps + 1))
+
+
 def _cosine(start: float, end: float, progress: float) -> float:
     return end + (start - end) * 0.5 * (1.0 + math.cos(math.pi * progress))

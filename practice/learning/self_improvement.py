@@ -109,6 +109,7 @@ class SelfImprovement:
             return self._opening()
         config = self.config
         share = optim.schedule(config.schedule, self._iteration - 1, config.iterations + 1)
+        share *= optim.warm_up(self._iteration, config.warmup)
         optim.set_learning_rate(self._optimizer, config.learning_rate * share)
         collected = self._collect()
         self._episodes += len(collected.endings)

@@ -13,7 +13,7 @@ from practice.episodes.types import Episode
 from practice.learning.config import SFTConfig
 from practice.learning.data import Demonstrations
 from practice.learning.errors import LearningError
-from practice.learning.optim import schedule
+from practice.learning.optim import schedule, warm_up
 from practice.learning.sft import SFT
 from practice.learning.types import Report
 
@@ -177,3 +177,5 @@ def test_schedules() -> None:
     assert cycle[0] == pytest.approx(1 / 25)
     assert max(cycle) == cycle[30] == pytest.approx(1.0)
     assert cycle[-1] == pytest.approx(1e-4)
+    assert [warm_up(step, 3) for step in (1, 2, 3, 4, 5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
+    assert warm_up(1, 0) == 1.0

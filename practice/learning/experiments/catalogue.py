@@ -52,9 +52,11 @@ def _sample_efficiency(scale: Scale, seed: int) -> list[Arm]:
     start = from_people(scale, seed, 0.1)
     tenth = start.shown.count // 10
     little = practised(scale, start, most_episodes=tenth, evaluate_every=1)
+    same = practised(scale, start, most_episodes=start.shown.count)
     much = practised(scale, start, most_episodes=scale.practice_episodes)
     return [
         arm(scale, "+10 % practice", start, little, paper=(0.45, 0.75)),
+        arm(scale, "+100 % practice", start, same),
         arm(scale, "all practice", start, much),
         *(arm(scale, f"{n}x demonstrations", start, from_people(scale, seed, 0.1 * n),
               paper=(0.45, 0.60) if n == max(_MORE) else None) for n in _MORE),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Literal
 
 from practice.embodiments.language_table.goals import Family
@@ -15,6 +14,8 @@ from practice.learning.experiments.stages import Shown, Stage1, Stage2
 from practice.learning.presets import presets
 
 JUDGED_AT_ONCE = 256
+_EPISODES_PER_ROBOT = 1.08
+"""In an iteration of a fast preset: all robots start together, those done early once more."""
 
 
 def learned(
@@ -52,15 +53,16 @@ def practised(
 ) -> Stage2:
     """Stage 2 by the scale's preset, on the start's own robot unless said otherwise.
 
-    A budget of more episodes than the preset's gives it as many more iterations, so that a falling
-    learning rate falls over all of them.
+    A budget of episodes gives it as many iterations as they last for, so that the learning rate
+    falls all the way and the last policy is evaluated.
     """
     where = embodiment or start.shown.embodiment
     config = presets("practice", where)[scale.practice_preset].config
     assert isinstance(config, PracticeConfig)
     config = config.replace(seed=start.config.seed, **changes)
-    enough = math.ceil((most_episodes or 0) / config.num_robots)
-    config = config.replace(iterations=max(config.iterations, enough))
+    if most_episodes is not None:
+        lasting = int(most_episodes / (_EPISODES_PER_ROBOT * config.num_robots))
+        config = config.replace(iterations=max(lasting, 1))
     return Stage2(start, where, config, judge, most_episodes)
 
 

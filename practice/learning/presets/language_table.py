@@ -50,7 +50,7 @@ PAPER_SFT = FAST_SFT.replace(steps=10_000, grounding_steps=4_000, validate_every
 PAPER_PRACTICE = PracticeConfig(iterations=400, clip_gradient=1.0)
 FAST_PRACTICE = PracticeConfig(
     num_robots=64,
-    iterations=25,
+    iterations=23,
     updates=6,
     batch_size=512,
     gamma=0.8,
@@ -60,6 +60,7 @@ FAST_PRACTICE = PracticeConfig(
     clip_gradient=1.0,
     learning_rate=2e-3,
     schedule="cosine",
+    warmup=4,
     threshold=3.0,
     detector_hold=3,
     evaluate_every=5,
