@@ -36,8 +36,10 @@ from models_store.words import encode
 _CONTRAST = 3.0
 """Pixel values are spread over about -1.5 to 1.5."""
 
-_SHARPNESS = 4.0
-_PLACE_SCALE = 8.0
+SHARPNESS = 4.0
+"""How much brighter what a query asks for is than the rest."""
+
+PLACE_SCALE = 8.0
 """Centres of mass move little at first; perceptrons learn from inputs of about unit size."""
 
 _SUMMARY = 8
@@ -54,7 +56,7 @@ class CompactEFM(EFM):
         super().__init__()
         self.spec = spec
         self.bins = Bins(spec.steps_to_go_bins, spec.steps_to_go_width)
-        self.eyes = nn.ModuleList(_Eye(spec, name) for name in spec.cameras)
+        self.eyes = nn.ModuleList(Eye(spec, name) for name in spec.cameras)
         self.reader = _Reader(spec)
         self.summary = nn.Linear(spec.word_size, _SUMMARY)
         state = sum(spec.observation.values())
@@ -93,7 +95,7 @@ class CompactEFM(EFM):
         """How the convolutions compute; everything after them is float32."""
         half = uses_bfloat16(precision, self.centres.device)
         for eye in self.eyes:
-            assert isinstance(eye, _Eye)
+            assert isinstance(eye, Eye)
             eye.half_precision = half
 
     def look(self, observation: Mapping[str, Tensor], instructions: Instructions) -> Tensor:
@@ -130,7 +132,7 @@ class CompactEFM(EFM):
     action_std: Tensor
 
 
-class _Eye(nn.Module):
+class Eye(nn.Module):
     """One camera: pictures and queries to places."""
 
     def __init__(self, spec: CompactSpec, name: str) -> None:
@@ -159,13 +161,13 @@ class _Eye(nn.Module):
         """Frames (B, H, W, 3) uint8 and queries (B, K, C) to (B, 3 K)."""
         grid = self._features(pictures)  # (B, cells, C)
         grid = grid - grid.mean(dim=1, keepdim=True)
-        strength = _SHARPNESS / math.sqrt(grid.shape[-1])
+        strength = SHARPNESS / math.sqrt(grid.shape[-1])
         light = torch.bmm(grid, queries.transpose(1, 2)) * strength + self.darkness
         light = functional.softplus(light).square()  # (B, cells, K)
         weighed = torch.bmm(light.transpose(1, 2), self.places.expand(len(light), -1, -1))
         mass = weighed[..., 2:] + 1e-3
         centre = weighed[..., :2] / mass
-        return torch.cat([centre * _PLACE_SCALE, mass.log()], dim=-1).flatten(1)
+        return torch.cat([centre * PLACE_SCALE, mass.log()], dim=-1).flatten(1)
 
     def _features(self, pictures: list[Tensor]) -> Tensor:
         """(B, cells, C) float32."""

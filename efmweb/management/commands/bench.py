@@ -28,6 +28,7 @@ BENCHMARKS = {
     "pointmass": ("practice.learning.benchmark", "pointmass"),
     "live": ("efmweb.benchmark.live", "live"),
     "fleet": ("efmweb.benchmark.fleet", "fleet"),
+    "eyes": ("efmweb.benchmark.eyes", "eyes"),
 }
 """Name -> (module, function); imported only when it is run."""
 

@@ -118,6 +118,19 @@ def _robustness(scale: Scale, seed: int) -> list[Arm]:
     return [arm(scale, "practice", start, end)]
 
 
+def _other_tables(scale: Scale, seed: int) -> list[Arm]:
+    """The presets that no other experiment runs."""
+    arms = []
+    for name, table in (
+        ("8 blocks", "language-table"),
+        ("banana among blocks", "banana-table-blocks"),
+    ):
+        start = learned(scale, seed, table, scale.table_demonstrations // 5, style="human")
+        end = practised(scale, start, most_episodes=scale.practice_episodes)
+        arms.append(arm(scale, name, start, end))
+    return arms
+
+
 def _fraction(share: float) -> str:
     return f"{share:.0%} of the demonstrations"
 
@@ -184,6 +197,13 @@ EXPERIMENTS: dict[str, Experiment] = {
                 lifts(f"language-table-4 to {_SHIFTED}", 20),
             ),
             "From real demonstrations to practice in simulation: 22.6 to 62.5 % with 4,700 episodes.",
+        ),
+        Experiment(
+            "other-tables",
+            "More on the table",
+            "Does the same way carry to eight blocks, and to a banana that joins the blocks?",
+            _other_tables,
+            (lifts("8 blocks", 20), lifts("banana among blocks", 20)),
         ),
         Experiment(
             "aloha",
