@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models_store.actions import CategoricalActions
+from models_store.actions import ActionDistribution, CategoricalActions, DiagonalGaussian
 from models_store.compact_spec import CompactSpec
 from models_store.efm import EFM
 from models_store.instructions import Instructions
@@ -47,7 +47,7 @@ _SUMMARY = 8
 
 
 class CompactEFM(EFM):
-    """Actor: categorical tokens. Distance: categorical over bins. Shared: what sees and reads."""
+    """Actor: categorical tokens, or a normal distribution. Distance: categorical over bins. Shared: what sees and reads."""
 
     spec: CompactSpec
 
@@ -61,23 +61,33 @@ class CompactEFM(EFM):
         self.summary = nn.Linear(spec.word_size, _SUMMARY)
         state = sum(spec.observation.values())
         inputs = spec.queries * (3 * len(spec.cameras) + _SUMMARY) + state
-        self.actor = _perceptron(inputs, spec.policy_hidden, spec.action_size * spec.action_bins)
+        # A logit per token; without tokens a mean and a spread.
+        self.actor = _perceptron(
+            inputs, spec.policy_hidden, spec.action_size * (spec.action_bins or 2)
+        )
         self.distance = _perceptron(inputs, spec.distance_hidden, spec.steps_to_go_bins)
         seen = [normalisation.observation[name] for name in spec.observation]
         # Not persistent: spec and manifest hold these numbers, one place only.
         self._constant("state_mean", _joined(seen, "mean"))
         self._constant("state_std", _joined(seen, "std"))
         assert len(self.state_mean) == state, "normalisation does not fit the observation"
+        self._constant("action_mean", normalisation.action.mean)
         self._constant("action_std", normalisation.action.std)
         ends = zip(spec.action_low, spec.action_high, strict=True)
         centres = [np.linspace(low, high, spec.action_bins).tolist() for low, high in ends]
         self.register_buffer("centres", torch.tensor(centres), persistent=False)
 
-    def act(self, seen: Tensor) -> CategoricalActions:
-        """Tokens over (B, A)."""
-        shape = (-1, self.spec.action_size, self.spec.action_bins)
-        logits = self.actor(seen).view(shape)
-        return CategoricalActions(logits, self.centres, self.action_std, self.spec.temperature)
+    def act(self, seen: Tensor) -> ActionDistribution:
+        """Over (B, A). A temperature T makes a normal distribution's variance T times as large, which
+        is what dividing its log-density by T comes to.
+        """
+        spec, answer = self.spec, self.actor(seen)
+        if spec.action_bins:
+            logits = answer.view(-1, spec.action_size, spec.action_bins)
+            return CategoricalActions(logits, self.centres, self.action_std, spec.temperature)
+        mean, raw = answer.chunk(2, dim=-1)
+        std = (functional.softplus(raw) + spec.std_floor) * math.sqrt(spec.temperature)
+        return DiagonalGaussian(mean, std, self.action_mean, self.action_std)
 
     def judge(self, seen: Tensor) -> StepsToGo:
         """Categorical over (B, bins)."""
@@ -129,6 +139,7 @@ class CompactEFM(EFM):
     centres: Tensor
     state_mean: Tensor
     state_std: Tensor
+    action_mean: Tensor
     action_std: Tensor
 
 

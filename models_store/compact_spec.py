@@ -40,7 +40,11 @@ class CompactSpec:
     """Cameras whose frame of one step before is seen as well."""
 
     action_bins: int = 21
-    """Tokens per action dimension: a sign and a magnitude of 0 to 10."""
+    """Tokens per action dimension: a sign and a magnitude of 0 to 10. 0: no tokens; each dimension has
+    a normal distribution."""
+
+    std_floor: float = 0.01
+    """Smallest standard deviation where there are no tokens, in units of the demonstrations' own."""
 
     steps_to_go_bins: int = 61
 
@@ -105,12 +109,17 @@ class CompactSpec:
             )
         sizes = (
             *self.channels, *self.policy_hidden, *self.distance_hidden, *self.observation.values(),
-            self.queries, self.buckets, self.max_words, self.word_size, self.action_bins - 1, self.steps_to_go_bins - 1,
+            self.queries, self.buckets, self.max_words, self.word_size, self.steps_to_go_bins - 1,
         )  # fmt: skip
         if len(self.channels) != 3 or any(size < 1 for size in sizes):
             raise LearningError(
                 f"A compact model has three convolutions, sizes of 1 or more, and 2 bins or more; "
                 f"got {self}."
+            )
+        if self.action_bins < 0 or self.action_bins == 1 or not self.std_floor > 0:
+            raise LearningError(
+                f"Action bins must be 2 or more, or 0 for none, and the std floor above 0; "
+                f"got {self.action_bins} and {self.std_floor}."
             )
         if not (self.steps_to_go_width > 0 and 0 < self.temperature < math.inf):
             raise LearningError(

@@ -131,11 +131,16 @@ class Scenes:
     """Each camera one step earlier, name -> (N, H, W, 3)."""
 
     landmarks: NDArray[np.float32]
-    """(N, 2 P) metres: x and y of P places, what the instruction names and whatever else there is."""
+    """(N, axes P) metres: x, y and perhaps z of P places, what the instruction names and whatever else
+    there is.
+    """
 
     instructions: tuple[str, ...]
     instruction: NDArray[np.int64]
     """(N,) position in `instructions`"""
+
+    axes: int = 2
+    """Numbers per place: 2 on a table, 3 in the air."""
 
     def __len__(self) -> int:
         """N"""

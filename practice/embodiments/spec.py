@@ -53,7 +53,8 @@ class ActionSpec:
     low: tuple[float, ...]
     high: tuple[float, ...]
     bins: int = 21
-    """Tokens per value where a model answers in tokens: by default a sign and a magnitude of 0 to 10."""
+    """Tokens per value where a model answers in tokens: by default a sign and a magnitude of 0 to 10.
+    0: it does not; values that only make sense together are no tokens, drawn each on its own."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""

@@ -142,7 +142,7 @@ class Grounding:
         rows = torch.arange(len(self._target), len(self._scenes))
         guess = self._guess(rows).cpu().numpy() * self._scale
         off = guess - self._scenes.landmarks[len(self._target) :]
-        return float(np.median(np.linalg.norm(off.reshape(-1, 2), axis=1)))
+        return float(np.median(np.linalg.norm(off.reshape(-1, self._scenes.axes), axis=1)))
 
 
 def grounding(

@@ -14,8 +14,10 @@ from practice.embodiments.aloha.embodiment import Aloha
 from practice.embodiments.aloha.fleet import AlohaFleet
 from practice.embodiments.aloha.motors import FASTEST, joints_of, motor_commands
 from practice.embodiments.aloha.presets import (
+    ALOHA_INSERTION,
     ALOHA_INSERTION_SMALL,
     CHUNK,
+    HANDS,
     PRESETS,
     STATE,
     SUBSTEPS,
@@ -40,7 +42,7 @@ def fleet(monkeypatch: pytest.MonkeyPatch) -> AlohaFleet:
         def draw(self, _: Any) -> dict[str, Any]:
             return {}
 
-    made = AlohaFleet(ALOHA_INSERTION_SMALL, 2)
+    made = AlohaFleet(ALOHA_INSERTION, 2)
     monkeypatch.setitem(made.__dict__, "_cameras", Blind())
     made.reset(BOTH, SEEDS, TEXTS)
     return made
@@ -148,8 +150,26 @@ def test_tasks_may_narrow_the_reach_but_not_the_grip(preset: Any) -> None:
     low, high = robot.action_limits({"reach": 0.5})
     full_low, full_high = robot.action_limits({})
     np.testing.assert_allclose((high - low)[:6], 0.5 * (full_high - full_low)[:6], rtol=1e-6)
-    assert low[6::7].tolist() == [0.0] * (2 * CHUNK)
-    assert high[6::7].tolist() == [1.0] * (2 * CHUNK)
+    assert low[6::7].tolist() == [0.0] * (2 * preset.spoken)
+    assert high[6::7].tolist() == [1.0] * (2 * preset.spoken)
+
+
+def test_a_step_is_the_line_to_where_it_leads(fleet: AlohaFleet) -> None:
+    """The same motion said as a step and as five commands."""
+    step = np.zeros((1, 14), dtype=np.float32)
+    step[0, [0, 8]], step[0, 6::7] = 0.08, 0.3
+    small = AlohaFleet(ALOHA_INSERTION_SMALL, 2)
+    small.__dict__["_cameras"] = fleet._cameras
+    small.reset(BOTH, SEEDS, TEXTS)
+    seen = small.step_rows(BOTH[:1], step).observation
+    home = held_still()[:1, :14]
+    goal = np.where(np.arange(14) % 7 == 6, step, home + step)
+    share = np.linspace(0.0, 1.0, CHUNK + 1)[1:, None]
+    line = home + share * (goal - home)
+    said = fleet.step_rows(BOTH[:1], line.reshape(1, -1)).observation
+    np.testing.assert_allclose(seen[STATE], said[STATE], atol=1e-5)
+    assert seen[HANDS].shape == (1, 18)
+    assert HANDS not in said
 
 
 def test_an_empty_instruction_is_refused() -> None:
@@ -165,6 +185,6 @@ def test_it_is_a_gymnasium_environment() -> None:
     assert set(observation) == set(spec_of(ALOHA_INSERTION_SMALL).observation) - {TRUTH}
     assert info["is_success"] is False
     assert env.observation_space.contains(observation)
-    *_, info = env.step(held_still()[0])
+    *_, info = env.step(np.zeros(14, dtype=np.float32))
     assert info["is_success"] is False
     env.close()

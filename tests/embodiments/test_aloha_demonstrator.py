@@ -14,16 +14,22 @@ from practice.embodiments.aloha.kinematics import (
     from_quaternion,
     hand_pose,
     joints_for,
+    quaternion,
     rotation,
     rotation_vector,
 )
 from practice.embodiments.aloha.oracle import Oracle
-from practice.embodiments.aloha.presets import ALOHA_INSERTION_SMALL, HORIZON, START, spec_of
+from practice.embodiments.aloha.presets import (
+    ALOHA_INSERTION,
+    ALOHA_INSERTION_SMALL,
+    HORIZON,
+    START,
+    Preset,
+    spec_of,
+)
 from practice.embodiments.aloha.scene import load_model
 
 ARMS = np.array([0, 1])
-SPEC = spec_of(ALOHA_INSERTION_SMALL)
-
 
 pytest.importorskip("gym_aloha", reason="the arms come with the package gym-aloha; install it")
 
@@ -35,18 +41,21 @@ class Blind:
         return {}
 
 
-def attempts(seeds: list[int]) -> tuple[np.ndarray[Any, Any], Oracle, list[bytes]]:
+def attempts(
+    seeds: list[int], preset: Preset = ALOHA_INSERTION_SMALL
+) -> tuple[np.ndarray[Any, Any], Oracle, list[bytes]]:
     """Ticks until success (0: never), the demonstrator afterwards, and all actions of each tick."""
     count = len(seeds)
     robots, drawn = np.arange(count), np.array(seeds, dtype=np.uint64)
-    fleet, expert = AlohaFleet(ALOHA_INSERTION_SMALL, count), Oracle(count)
+    fleet, expert = AlohaFleet(preset, count), Oracle(count, steps=preset.steps)
+    bounds = spec_of(preset).action
     fleet.__dict__["_cameras"] = Blind()
     expert.begin(robots, drawn, [""] * count)
     seen, arrived, sent = fleet.reset(robots, drawn, [""] * count), np.zeros(count, int), []
     for tick in range(HORIZON):
         action = expert.act(seen, robots)
         sent.append(action.tobytes())
-        met = fleet.step_rows(robots, np.clip(action, SPEC.action.low, SPEC.action.high))
+        met = fleet.step_rows(robots, np.clip(action, bounds.low, bounds.high))
         assert met.success is not None
         arrived[robots[met.success]] = tick + 1
         robots = robots[~met.success]
@@ -93,9 +102,15 @@ def test_rotations_and_their_vectors_are_inverse() -> None:
     )
 
 
-def test_it_inserts_and_recovers() -> None:
+def test_rotations_and_quaternions_are_inverse() -> None:
+    turned = rotation(np.random.default_rng(3).uniform(-1.5, 1.5, (100, 3)))
+    np.testing.assert_allclose(from_quaternion(quaternion(turned)), turned, atol=1e-9)
+
+
+@pytest.mark.parametrize("preset", [ALOHA_INSERTION, ALOHA_INSERTION_SMALL], ids=lambda p: p.id)
+def test_it_inserts_and_recovers(preset: Preset) -> None:
     """Seeds among which first grips miss and first insertions start askew."""
-    arrived, expert, _ = attempts(list(range(1_000, 1_012)))
+    arrived, expert, _ = attempts(list(range(1_000, 1_012)), preset)
     assert (arrived > 0).sum() >= 11
     assert ((expert.regrasps > 0) & (arrived > 0)).any()
     assert ((expert.realigns > 0) & (arrived > 0)).any()

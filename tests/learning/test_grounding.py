@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,21 @@ def test_grounding_finds_things(data: Demonstrations, previous: bool) -> None:
     # The world is two metres wide; always guessing its middle is off by about 700 mm.
     assert errors[0] > 300
     assert errors[-1] < 150
+
+
+def test_the_error_is_measured_between_places_of_as_many_axes_as_they_have(
+    data: Demonstrations,
+) -> None:
+    class Deep(ShownDots):
+        def scenes(self, count: int, *, seed: int, instructions: Sequence[str] = ()) -> Scenes:
+            return replace(super().scenes(count, seed=seed), axes=3)
+
+    def first_error(show: ShownDots) -> float:
+        made = SFT(CONFIG.replace(grounding_steps=30), data, SPEC, show=show)
+        return made.step().values["grounding_error_mm"]
+
+    # Six numbers per picture: the same errors as two long vectors, not as three short ones.
+    assert first_error(Deep()) > first_error(ShownDots())
 
 
 def test_progress_counts_grounding_and_training(data: Demonstrations) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models_store.actions import CategoricalActions
+from models_store.actions import CategoricalActions, DiagonalGaussian
 from models_store.checkpoint import EFMCheckpoint
 from models_store.compact import CompactEFM
 from models_store.compact_spec import CompactSpec
@@ -143,6 +143,25 @@ def test_the_temperature_is_part_of_the_description(checkpoint: EFMCheckpoint) -
     torch.testing.assert_close(half.log_probs, sharper)
 
 
+def test_without_tokens_actions_are_numbers_and_temperature_is_their_variance(
+    checkpoint: EFMCheckpoint,
+) -> None:
+    spec = replace(SPEC, action_bins=0)
+    plain = EFMCheckpoint.new(spec, NORM, seed=1)
+    cool = replace(plain, spec=replace(spec, temperature=0.25))
+    answer, cooler = (one.build().policy(seen(3), told(0, 1, 0)) for one in (plain, cool))
+    assert isinstance(answer, DiagonalGaussian)
+    assert isinstance(cooler, DiagonalGaussian)
+    assert torch.equal(answer.mean, cooler.mean)
+    assert torch.allclose(0.5 * answer.std, cooler.std)
+    assert float(answer.std.detach().min()) >= spec.std_floor
+    inside = answer.mode() - torch.tensor(NORM.action.mean)
+    assert torch.allclose(inside / torch.tensor(NORM.action.std), answer.mean, atol=1e-6)
+    assert sum(p.numel() for p in plain.build().policy_parameters()) < sum(
+        p.numel() for p in checkpoint.build().policy_parameters()
+    )
+
+
 def test_spec_json_both_ways_and_what_is_refused() -> None:
     assert spec_from_json(json.loads(json.dumps(SPEC.to_json()))) == SPEC
     with pytest.raises(LearningError, match="'depth'"):
@@ -157,5 +176,7 @@ def test_spec_json_both_ways_and_what_is_refused() -> None:
         replace(SPEC, cameras={TOP: (4, 4, 3)}, previous=())
     with pytest.raises(LearningError, match="temperature"):
         replace(SPEC, temperature=0.0)
+    with pytest.raises(LearningError, match="2 or more, or 0 for none"):
+        replace(SPEC, action_bins=1)
     with pytest.raises(LearningError, match="no model description"):
         spec_from_json({"architecture": "compact"})

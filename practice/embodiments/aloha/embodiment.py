@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models_store.errors import LearningError
-from practice.embodiments.aloha.presets import ALOHA_INSERTION, CHUNK, Preset, spec_of
-from practice.embodiments.interface import Demonstrator, FleetSim, Observation
+from practice.embodiments.aloha.presets import ALOHA_INSERTION, Preset, spec_of
+from practice.embodiments.interface import Demonstrator, FleetSim, Observation, Scenes
 
 
 class Aloha:
@@ -34,7 +34,7 @@ class Aloha:
         """The robot's own bounds, drawn towards their middle by `reach`; grippers keep theirs."""
         reach = self.spec.check_limits(limits)["reach"]
         low, high = np.array(self.spec.action.low), np.array(self.spec.action.high)
-        share = np.array((*(reach,) * 6, 1.0) * (2 * CHUNK))
+        share = np.array((*(reach,) * 6, 1.0) * (2 * self.preset.spoken))
         middle, half = 0.5 * (low + high), 0.5 * (high - low)
         # Rounding to float32 must not lead past the bounds.
         return (
@@ -52,7 +52,14 @@ class Aloha:
         """The scripted expert."""
         from practice.embodiments.aloha.oracle import Oracle  # noqa: PLC0415
 
-        return Oracle(num_robots)
+        return Oracle(num_robots, steps=self.preset.steps)
+
+    def scenes(self, count: int, *, seed: int, instructions: Sequence[str] = ()) -> Scenes:
+        """Posed pictures of hands and things; every instruction means the same."""
+        from practice.embodiments.aloha.play import scenes  # noqa: PLC0415
+
+        texts = tuple(dict.fromkeys((*self.spec.instructions, *instructions)))
+        return scenes(self.preset, count, seed=seed, texts=texts)
 
     def check_instruction(self, text: str) -> None:
         """The scene has one goal; any wording will do, but not none.

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from practice.embodiments.aloha.motors import FASTEST, joints_of, motor_commands
+from practice.embodiments.aloha.motors import ARM_JOINTS, FASTEST, joints_of, motor_commands
 from practice.embodiments.aloha.pictures import Cameras
-from practice.embodiments.aloha.presets import CHUNK, STATE, SUBSTEPS, TRUTH, Preset
+from practice.embodiments.aloha.presets import CHUNK, SUBSTEPS, TRUTH, Preset
 from practice.embodiments.aloha.scene import ARMS, load_model, start_positions
+from practice.embodiments.aloha.senses import sensed
 from practice.embodiments.aloha.stages import INSERTED, Stages
 from practice.embodiments.gl import choose_gl
 from practice.embodiments.interface import Observation, Transition
@@ -49,17 +50,17 @@ class AlohaFleet:
         return self._observe(robots, qpos)
 
     def step(self, action: NDArray[Any]) -> Transition:
-        """Carry out (R, 70): five commands of 14 joints, a fiftieth of a second each."""
+        """Carry out (R, A): five commands of 14 joints, a fiftieth of a second each."""
         return self.step_rows(np.arange(self.num_robots), action)
 
     def step_rows(self, robots: NDArray[np.int64], action: NDArray[Any]) -> Transition:
-        """Carry out (k, 70) on these robots (k,)."""
-        assert action.shape == (len(robots), 14 * CHUNK), action.shape
-        commands = motor_commands(np.asarray(action, dtype=np.float64).reshape(-1, CHUNK, 14))
+        """Carry out (k, A) on these robots (k,)."""
+        assert action.shape == (len(robots), 14 * self._preset.spoken), action.shape
+        spoken = np.asarray(action, dtype=np.float64).reshape(len(robots), -1, 14)
         qpos = np.empty((len(robots), self._model.nq))
         for row, robot in enumerate(robots.tolist()):
             self._load(robot)
-            stage = max(self._carry_out(command) for command in commands[row])
+            stage = max(self._carry_out(command) for command in self._commands(spoken[row]))
             if self._has_burst():
                 # MuJoCo would go on from its own start; here nothing has moved in this tick.
                 self._load(robot)
@@ -81,6 +82,15 @@ class AlohaFleet:
     def _cameras(self) -> Cameras:
         """Made when the first picture is drawn, in the thread that draws it."""
         return Cameras(self._preset.pictures, self._preset.supersample)
+
+    def _commands(self, spoken: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Motor targets (5, 16) of the robot that is loaded, from commands (5, 14) or a step (1, 14)."""
+        if not self._preset.steps:
+            return motor_commands(spoken)
+        goal = spoken[0].copy()
+        goal[ARM_JOINTS] += joints_of(self._data.qpos)[ARM_JOINTS]
+        way = motor_commands(goal) - self._data.ctrl
+        return np.asarray(self._data.ctrl + np.linspace(0.0, 1.0, CHUNK + 1)[1:, None] * way)
 
     def _carry_out(self, command: NDArray[np.float64]) -> int:
         """One fiftieth of a second towards these motor targets (16,); the stage at its end."""
@@ -107,6 +117,6 @@ class AlohaFleet:
         truth = np.concatenate([qpos[:, ARMS:], self._stage[robots, None]], axis=1)
         return {
             **self._cameras.draw(qpos),
-            STATE: joints_of(qpos).astype(np.float32),
+            **sensed(self._preset, joints_of(qpos)),
             TRUTH: truth.astype(np.float32),
         }

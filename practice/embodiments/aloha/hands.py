@@ -17,6 +17,9 @@ from practice.embodiments.aloha.presets import CHUNK
 _SPIN_PER_SPEED = 6.0
 """Radians a hand may turn while it travels a metre at full speed."""
 
+_SWING_PER_SPEED = 4.0
+"""The same for a joint of an arm that swings."""
+
 _HABITUATION = 0.35
 """Share of a tick's error that is commanded in addition from the next tick on: motors give way to weight."""
 
@@ -58,9 +61,14 @@ class Hands:
         goal: tuple[Array, Array],
         pace: Array,
         shake: Array,
+        *,
+        swings: NDArray[np.bool_],
     ) -> Array:
         """Commands (k, 5, 2, 6) that lead from joints (k, 2, 6) towards rotations (k, 2, 3, 3) and places
         (k, 2, 3), at no more than `pace` (k, 2) metres per tick, each off by `shake` (k, 2, 3) metres.
+
+        Hands go straight; those that swing, (k, 2), go as their joints do, so that a wrist that is straight
+        on the way does not spin.
         """
         error = self._joints[robots] - joints
         help_ = np.clip(self._help[robots] + _HABITUATION * error, -_MOST_HELP, _MOST_HELP)
@@ -75,8 +83,13 @@ class Hands:
         places = self.place[robots][:, None] + steps[..., None] * way[:, None]
         rotations = rotation(turns[..., None] * turn[:, None]) @ self.turned[robots][:, None]
         arm = np.broadcast_to(ARMS, places.shape[:-1])
-        commands = joints_for(rotations, places + shake[:, None], arm)
-        self.turned[robots], self.place[robots] = rotations[:, -1], places[:, -1]
+        straight = joints_for(rotations, places + shake[:, None], arm)
+        there = joints_for(turned, place + shake, np.broadcast_to(ARMS, place.shape[:-1]))
+        swung = _swung(self._joints[robots], there, pace, parts)
+        commands = np.where(swings[:, None, :, None], swung, straight)
+        at_turned, at = hand_pose(swung[:, -1], arm[:, -1])
+        self.turned[robots] = np.where(swings[..., None, None], at_turned, rotations[:, -1])
+        self.place[robots] = np.where(swings[..., None], at, places[:, -1])
         self._joints[robots], self._help[robots] = commands[:, -1], help_
         return commands + help_[:, None]
 
@@ -84,3 +97,11 @@ class Hands:
 def _share(way: Array, most: Array) -> Array:
     """How much of a way (..., 3) is gone when no more than `most` (...) may be."""
     return np.asarray(np.minimum(1.0, most / np.maximum(np.linalg.norm(way, axis=-1), 1e-9)))
+
+
+def _swung(meant: Array, there: Array, pace: Array, parts: Array) -> Array:
+    """Commands (k, 5, 2, 6) on the way from joints (k, 2, 6) to others, no joint faster than it may be."""
+    swing = there - meant
+    share = np.minimum(1.0, _SWING_PER_SPEED * pace / np.maximum(np.abs(swing).max(axis=-1), 1e-9))
+    steps = (parts * share[:, None])[..., None]
+    return np.asarray(meant[:, None] + steps * swing[:, None])

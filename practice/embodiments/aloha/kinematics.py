@@ -126,6 +126,14 @@ def rotation(vector: Array) -> Array:
     return np.asarray(np.eye(3) + sine * cross + (1.0 - cosine) * (cross @ cross))
 
 
+def quaternion(turned: Array) -> Array:
+    """Rotations (..., 3, 3) by less than pi -> unit quaternions (..., 4), real part first."""
+    vector = rotation_vector(turned)
+    angle = np.linalg.norm(vector, axis=-1, keepdims=True)
+    share = np.sin(0.5 * angle) / np.maximum(angle, 1e-9)
+    return np.concatenate([np.cos(0.5 * angle), share * vector], axis=-1)
+
+
 def from_quaternion(quaternion: Array) -> Array:
     """Unit quaternions (..., 4), real part first -> rotations (..., 3, 3)."""
     vector = quaternion[..., 1:]

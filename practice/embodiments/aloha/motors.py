@@ -13,6 +13,10 @@ FASTEST: NDArray[np.float64] = np.tile((0.08,) * 6 + (0.006,) * 2, 2)
 fast as the real arms. Jumps of an untrained policy would make the simulation burst."""
 
 
+ARM_JOINTS: NDArray[np.int64] = np.array([joint for joint in range(14) if joint % 7 != 6])
+"""All but the grippers."""
+
+
 def motor_commands(joints: NDArray[np.float64]) -> NDArray[np.float64]:
     """Joints (..., 14) with grippers 0 to 1 -> motor targets (..., 16) with two fingers per arm."""
     finger = CLOSED + (OPEN - CLOSED) * joints[..., 6::7]

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from practice.embodiments.aloha.hands import ARMS, Hands
 from practice.embodiments.aloha.kinematics import (
-    BASES,
     Array,
     about_y,
     about_z,
@@ -28,6 +27,10 @@ from practice.embodiments.seeds import mix, uniforms
 
 _HABIT_STREAM = np.uint64(0x616C68616269)
 _NOISE_STREAM = np.uint64(0x616C6E6F6973)
+_JERK_STREAM = np.uint64(0x616C6A65726B)
+_JERKS, _JERK = 0.06, 0.12
+"""Chance per tick that an arm jerks, and how far each of its joints then is off at most, radians."""
+
 _MEMORY = 0.7
 """How much of a tick's unsteadiness is left at the next (Ornstein-Uhlenbeck, in discrete time)."""
 
@@ -44,9 +47,6 @@ _MEET = np.array([[-0.075, 0.5, 0.25], [0.075, 0.5, 0.25]])
 _APART, _INSIDE = 0.138, 0.092
 """Between the middles of peg and socket before insertion and at its end (inserted: 0.100)."""
 
-_TIPPED = 0.6
-"""Sine of the angle from which on a hand turns as its thing lies."""
-
 _BITE, _STRAY = 0.014, 0.0045
 """How far the peg is sent into the socket at once, and how far beside the axis it may be, metres."""
 
@@ -55,6 +55,10 @@ _TWIST = 0.3
 
 _EMPTY = 0.2
 """A gripper closed further than this holds nothing; the peg keeps it at 0.35."""
+
+_CLOSE = 0.012
+"""How near the place to grip a hand is when it begins to close, metres; it goes on there while closing, since
+a pause would teach to pause."""
 
 _FINGERS = 0.3
 """How much a gripper opens or closes in a tick."""
@@ -76,8 +80,11 @@ class Phase(IntEnum):
 class Oracle:
     """One demonstrator for R robots; it remembers what each arm is at."""
 
-    def __init__(self, num_robots: int) -> None:
-        """Everything else is drawn when episodes begin."""
+    def __init__(self, num_robots: int, *, steps: bool = False) -> None:
+        """Everything else is drawn when episodes begin. `steps`: say how far
+        arms are to go in a tick, not where to at five times of it.
+        """
+        self._steps = steps
         self._hands = Hands(num_robots)
         self._phase = np.zeros((num_robots, 2), dtype=np.int64)
         self._since = np.zeros((num_robots, 2), dtype=np.int64)
@@ -110,36 +117,44 @@ class Oracle:
         self._pace[robots] = (0.018 + 0.016 * drawn[:, :1]) * (0.9 + 0.2 * drawn[:, 1:3])
         self._tilt[robots] = np.radians(66.0 + 12.0 * drawn[:, 3:5])
         self._along[robots] = 0.010 * (2.0 * drawn[:, 5:7] - 1.0)
-        self._wobble[robots] = 0.0015 + 0.0025 * drawn[:, 7]
+        self._wobble[robots] = 0.0005 + 0.0010 * drawn[:, 7]
         self._blunder(robots, drawn[:, 8:])
 
     def act(self, observation: Observation, robots: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Actions (k, 70) for the rows of the observation, which belong to `robots`, (k,)."""
+        """Actions (k, A) for the rows of the observation, which belong to `robots`, (k,)."""
         scene = look(observation, robots, self._hands)
         self._decide(scene, robots)
         phase = self._phase[robots]
         goal = self._goals(scene, robots)
         slow = np.where(phase == Phase.INSERT, 0.3, np.where(phase == Phase.LOWER, 0.7, 1.0))
         pace = slow * self._pace[robots]
-        still = (phase == Phase.CLOSE) | scene.inserted[:, None]
+        still = np.broadcast_to(scene.inserted[:, None], phase.shape)
         commands = self._hands.travel(
-            robots, scene.joints, goal, np.where(still, 0.0, pace), self._shaking(robots)
+            robots,
+            scene.joints,
+            goal,
+            np.where(still, 0.0, pace),
+            self._shaking(robots),
+            swings=phase == Phase.REACH,
         )
+        commands += self._jerks(robots)[:, None]
         self._since[robots] += 1
         self._tick[robots] += 1
-        fingers = self._fingers(robots)
-        action = np.concatenate([commands, np.swapaxes(fingers, 1, 2)[..., None]], axis=-1)
+        fingers = np.swapaxes(self._fingers(robots), 1, 2)
+        if self._steps:
+            commands, fingers = commands[:, -1:] - scene.joints[:, None], fingers[:, -1:]
+        action = np.concatenate([commands, fingers[..., None]], axis=-1)
         return action.reshape(len(robots), -1).astype(np.float32)
 
     def _blunder(self, robots: NDArray[np.int64], drawn: Array) -> None:
         """First grips that miss, and first insertions that start askew, (k, 16) numbers in [0, 1)."""
-        misses = drawn[:, 0:2] < 0.08
+        misses = drawn[:, 0:2] < 0.06
         beside = np.stack(
             [0.0 * drawn[:, 2:4], 0.0 * drawn[:, 4:6], 0.035 + 0.015 * drawn[:, 6:8]], axis=-1
         )
         self._slip[robots] = np.where(misses[..., None], beside, 0.0)
         angle = 2.0 * np.pi * drawn[:, 8]
-        off = np.where(drawn[:, 9] < 0.25, 0.008 + 0.006 * drawn[:, 10], 0.002 * drawn[:, 10])
+        off = np.where(drawn[:, 9] < 0.12, 0.008 + 0.006 * drawn[:, 10], 0.002 * drawn[:, 10])
         self._askew[robots] = off[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
 
     # --- What to be at -----------------------------------------------------------------------------
@@ -153,7 +168,7 @@ class Oracle:
         poised = (near < 0.012) & (np.linalg.norm(off, axis=-1) < 0.12) & (scene.gripper > 0.85)
         next_ = phase.copy()
         next_[(phase == Phase.REACH) & (poised | (since > 25))] = Phase.LOWER
-        next_[(phase == Phase.LOWER) & ((near < 0.004) | (since > 14))] = Phase.CLOSE
+        next_[(phase == Phase.LOWER) & ((near < _CLOSE) | (since > 14))] = Phase.CLOSE
         next_[(phase == Phase.CLOSE) & (since >= 5)] = Phase.CARRY
         lost = (phase >= Phase.CARRY) & self._lost(scene, robots) & ~scene.inserted[:, None]
         next_[lost] = Phase.REACH
@@ -175,8 +190,8 @@ class Oracle:
         aside = np.linalg.norm(aside - self._askew[robots], axis=-1)
         waited = self._since[robots][:, 1]
         aligning, inserting = next_[:, 1] == Phase.ALIGN, next_[:, 1] == Phase.INSERT
-        fits = (aside < 0.003) & (bent < 0.05) & (gap < _APART + 0.01)
-        next_[aligning & ((fits & (waited >= 2)) | (waited > 30))] = Phase.INSERT
+        fits = (aside < 0.004) & (bent < 0.06) & (gap < _APART + 0.01)
+        next_[aligning & ((fits & (waited >= 1)) | (waited > 30))] = Phase.INSERT
         stuck = (waited > 8) & (gap > 0.116) | (waited > 25)
         back = inserting & stuck & ~scene.inserted
         next_[back] = Phase.ALIGN
@@ -214,11 +229,7 @@ class Oracle:
         # Either end of a thing may be ahead.
         yaw = np.arctan(ahead[..., 1] / np.where(np.abs(ahead[..., 0]) < 1e-6, 1e-6, ahead[..., 0]))
         point = scene.thing + self._along[robots][..., None] * ahead + _RAISED
-        # Until it is well tipped, a hand points straight out of its arm: else a straight wrist spins.
-        out = (point - BASES) * np.where(ARMS, -1.0, 1.0)[:, None]
-        level = scene.hand_turned[..., 2, 0] > -_TIPPED
-        yaw = np.where(level, np.arctan2(out[..., 1], out[..., 0]), np.clip(yaw, -0.8, 0.8))
-        turned = about_z(yaw + np.pi * ARMS) @ about_y(self._tilt[robots])
+        turned = about_z(np.clip(yaw, -0.8, 0.8) + np.pi * ARMS) @ about_y(self._tilt[robots])
         return turned, point - _GRIP[:, None] * turned[..., 0]
 
     def _destinations(self, scene: Sight, robots: NDArray[np.int64]) -> tuple[Array, Array]:
@@ -246,6 +257,14 @@ class Oracle:
         self._opening[robots] = commands[..., -1]
         return np.asarray(commands)
 
+    def _jerks(self, robots: NDArray[np.int64]) -> Array:
+        """Now and then an arm jerks, (k, 2, 6) radians, and is led back: who imitates learns how."""
+        stream = mix(self._seed[robots] ^ _JERK_STREAM) + self._tick[robots].astype(np.uint64)
+        drawn = uniforms(stream, 14).reshape(-1, 2, 7)
+        calm = np.array([1.0, 0.6, 0.2, 1.0, 0.3, 0.3])[self._phase[robots]]
+        jerk = (calm * _JERK)[..., None] * (2.0 * drawn[..., 1:] - 1.0)
+        return np.asarray(np.where(drawn[..., :1] < _JERKS, jerk, 0.0))
+
     def _shaking(self, robots: NDArray[np.int64]) -> Array:
         """Unsteadiness (k, 2, 3), metres: a function of seed and tick, so that fleets of any size agree."""
         stream = mix(self._seed[robots] ^ _NOISE_STREAM) + self._tick[robots].astype(np.uint64)
@@ -253,5 +272,5 @@ class Oracle:
         bell = 2.0 * (uniforms(stream, 18).reshape(-1, 2, 3, 3).sum(axis=-1) - 1.5)
         fresh = np.sqrt(1.0 - _MEMORY**2) * bell
         self._noise[robots] = _MEMORY * self._noise[robots] + fresh
-        calm = np.array([1.0, 0.6, 0.3, 1.0, 0.3, 0.2])[self._phase[robots]]
+        calm = np.array([1.0, 0.6, 0.6, 1.0, 0.5, 0.4])[self._phase[robots]]
         return np.asarray((calm * self._wobble[robots][:, None])[..., None] * self._noise[robots])

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from practice.embodiments.spec import ActionSpec, EmbodimentSpec, FeatureSpec, LimitSpec
 
 STATE = "observation.state"
+HANDS = "observation.hands"
 TRUTH = "observation.environment_state"
 
 SUBSTEPS = 10
@@ -41,6 +42,9 @@ _REACH = (0.7, 1.0, 1.3, 1.3, 1.4, 1.4)
 tokens are fine."""
 
 _MIDDLE = (0.0, -0.4, 0.3, 0.0, 0.9, 0.0)
+
+_STEP = (0.15, 0.15, 0.15, 0.25, 0.2, 0.25)
+"""Farthest step from where a joint is, radians: an arm at full speed is led by hardly more."""
 
 HORIZON = 120
 LINGER = 4
@@ -81,6 +85,27 @@ class Preset:
     supersample: int = 1
     """Pictures are drawn this many times larger and averaged."""
 
+    hands: bool = False
+    """Where the hands are is sensed as well; it follows from the joints, as any robot's controller knows."""
+
+    steps: bool = False
+    """An action is one step, 14 numbers: how far from where it is each joint of the arms is led by the end
+    of the tick. The five commands lie on the line that leads there.
+    """
+
+    @property
+    def spoken(self) -> int:
+        """Commands in an action."""
+        return 1 if self.steps else CHUNK
+
+
+HAND_NAMES = tuple(
+    f"{side}_{part}_{axis}"
+    for part in ("place", "ahead", "beside")
+    for side in ("left", "right")
+    for axis in "xyz"
+)
+"""Of each hand its place, and the directions out of it and along which its fingers open."""
 
 TRUTH_NAMES = (
     *(
@@ -115,6 +140,7 @@ def spec_of(preset: Preset) -> EmbodimentSpec:
         observation={
             **pictures,
             STATE: FeatureSpec((14,), "float32", JOINTS, "radians; grippers 0 closed, 1 open"),
+            **({HANDS: _HANDS} if preset.hands else {}),
             TRUTH: FeatureSpec(
                 (len(TRUTH_NAMES),),
                 "float32",
@@ -124,7 +150,7 @@ def spec_of(preset: Preset) -> EmbodimentSpec:
                 privileged=True,
             ),
         },
-        action=_ACTION,
+        action=_STEPS if preset.steps else _COMMANDS,
         control_hz=50.0 / CHUNK,
         horizon=HORIZON,
         instructions=INSTRUCTIONS,
@@ -132,7 +158,7 @@ def spec_of(preset: Preset) -> EmbodimentSpec:
         steps_to_go_max=float(HORIZON),
         default_threshold=2.0,
         knows_success=True,
-        limits=_LIMITS,
+        limits=_STEP_LIMITS if preset.steps else _LIMITS,
         linger=LINGER,
     )
 
@@ -143,7 +169,8 @@ def _ends(sign: float) -> tuple[float, ...]:
     return one * (2 * CHUNK)
 
 
-_ACTION = ActionSpec(
+_HANDS = FeatureSpec((len(HAND_NAMES),), "float32", HAND_NAMES, "metres; directions of length 1")
+_COMMANDS = ActionSpec(
     shape=(14 * CHUNK,),
     dtype="float32",
     names=tuple(f"{joint}_{tick}" for tick in range(CHUNK) for joint in JOINTS),
@@ -151,6 +178,25 @@ _ACTION = ActionSpec(
     low=_ends(-1.0),
     high=_ends(1.0),
     bins=256,  # as published; a bin is then at most 0.012 radians
+)
+_STEPS = ActionSpec(
+    shape=(14,),
+    dtype="float32",
+    names=JOINTS,
+    unit="radians from where the joint is; grippers 0 closed, 1 open",
+    low=(*(-step for step in _STEP), 0.0) * 2,
+    high=(*_STEP, 1.0) * 2,
+    bins=0,  # tokens of joints drawn one by one would hold and move at once
+)
+_STEP_LIMITS = (
+    LimitSpec(
+        name="reach",
+        default=1.0,
+        minimum=0.3,
+        maximum=1.0,
+        unit="of the largest step",
+        help="How far joints may be sent from where they are; commands farther out are cut. Grippers are free.",
+    ),
 )
 _LIMITS = (
     LimitSpec(
@@ -187,5 +233,7 @@ ALOHA_INSERTION_SMALL = Preset(
         Picture("wrists", 64, 64, (View("left_wrist", 38.0), View("right_wrist", 50.0))),
     ),
     supersample=2,
+    hands=True,
+    steps=True,
 )
 PRESETS = (ALOHA_INSERTION, ALOHA_INSERTION_SMALL)

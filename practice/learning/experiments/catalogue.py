@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from practice.learning.errors import LearningError
@@ -103,6 +104,7 @@ def _real2sim(scale: Scale, seed: int) -> list[Arm]:
 
 
 def _aloha(scale: Scale, seed: int) -> list[Arm]:
+    scale = replace(scale, evaluation_episodes=scale.aloha_evaluation_episodes)
     start = learned(scale, seed, _ALOHA, scale.aloha_demonstrations)
     most = scale.aloha_episodes
     return [

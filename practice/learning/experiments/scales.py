@@ -33,6 +33,9 @@ class Scale:
     """The same for Aloha."""
 
     evaluation_episodes: int
+    aloha_evaluation_episodes: int
+    """Fewer, for each of its ticks is fifty steps of physics and three pictures."""
+
     sft_preset: str = "fast"
     practice_preset: str = "fast"
     sft_steps: int | None = None
@@ -46,24 +49,26 @@ SCALES = {
             "tiny",  # to see that everything runs; its figures mean nothing
             table="language-table-4",
             table_demonstrations=300,
-            aloha_demonstrations=100,
+            aloha_demonstrations=20,
             point_mass_demonstrations=500,
             practice_episodes=150,
             transfer_episodes=150,
-            aloha_episodes=150,
+            aloha_episodes=40,
             evaluation_episodes=64,
+            aloha_evaluation_episodes=32,
             sft_steps=100,
         ),
         Scale(
             "small",
             table="language-table-4",
             table_demonstrations=5_000,
-            aloha_demonstrations=1_000,
+            aloha_demonstrations=600,
             point_mass_demonstrations=10_000,
             practice_episodes=1_600,
             transfer_episodes=4_700,
-            aloha_episodes=3_000,
+            aloha_episodes=900,
             evaluation_episodes=512,
+            aloha_evaluation_episodes=256,
         ),
         Scale(
             "full",
@@ -75,6 +80,7 @@ SCALES = {
             transfer_episodes=4_700,
             aloha_episodes=4_400,
             evaluation_episodes=1_024,
+            aloha_evaluation_episodes=512,
             sft_preset="paper",
         ),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from practice.embodiments.registry import embodiments
 from practice.embodiments.spec import EmbodimentSpec
 from practice.learning.errors import LearningError
-from practice.learning.presets.aloha import ALOHA
+from practice.learning.presets.aloha import ALOHA, ALOHA_SMALL
 from practice.learning.presets.generic import PICTURES, STATE_ONLY
 from practice.learning.presets.language_table import (
     BANANA_TABLE,
@@ -29,7 +29,7 @@ _BY_EMBODIMENT: dict[str, Table] = {
     "banana-table": BANANA_TABLE,
     "banana-table-blocks": BANANA_TABLE,
     "aloha-insertion": ALOHA,
-    "aloha-insertion-small": ALOHA,
+    "aloha-insertion-small": ALOHA_SMALL,
 }
 
 
