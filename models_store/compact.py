@@ -42,6 +42,9 @@ SHARPNESS = 4.0
 PLACE_SCALE = 8.0
 """Centres of mass move little at first; perceptrons learn from inputs of about unit size."""
 
+_LEAST_SPREAD = 1e-3
+"""What hardly ever changes in training is not blown up."""
+
 _SUMMARY = 8
 """Values that each query passes on about what it was asked, beside what it found."""
 
@@ -73,6 +76,9 @@ class CompactEFM(EFM):
         assert len(self.state_mean) == state, "normalisation does not fit the observation"
         self._constant("action_mean", normalisation.action.mean)
         self._constant("action_std", normalisation.action.std)
+        if spec.calibrated:
+            self.register_buffer("seen_mean", torch.zeros(inputs))
+            self.register_buffer("seen_std", torch.ones(inputs))
         ends = zip(spec.action_low, spec.action_high, strict=True)
         centres = [np.linspace(low, high, spec.action_bins).tolist() for low, high in ends]
         self.register_buffer("centres", torch.tensor(centres), persistent=False)
@@ -81,7 +87,7 @@ class CompactEFM(EFM):
         """Over (B, A). A temperature T makes a normal distribution's variance T times as large, which
         is what dividing its log-density by T comes to.
         """
-        spec, answer = self.spec, self.actor(seen)
+        spec, answer = self.spec, self.actor(self._measured(seen))
         if spec.action_bins:
             logits = answer.view(-1, spec.action_size, spec.action_bins)
             return CategoricalActions(logits, self.centres, self.action_std, spec.temperature)
@@ -91,7 +97,14 @@ class CompactEFM(EFM):
 
     def judge(self, seen: Tensor) -> StepsToGo:
         """Categorical over (B, bins)."""
-        return StepsToGo(self.distance(seen), self.bins)
+        return StepsToGo(self.distance(self._measured(seen)), self.bins)
+
+    @torch.no_grad()
+    def calibrate(self, seen: Tensor) -> None:
+        """From now on the heads see differences from these rows' mean, (N, F), in units of their spread."""
+        if self.spec.calibrated:
+            self.seen_mean.copy_(seen.mean(dim=0))
+            self.seen_std.copy_(seen.std(dim=0).clamp(min=_LEAST_SPREAD))
 
     def policy_parameters(self) -> list[nn.Parameter]:
         """The actor's weights."""
@@ -125,6 +138,9 @@ class CompactEFM(EFM):
             parts.append((state - self.state_mean) / self.state_std)
         return torch.cat(parts, dim=-1)
 
+    def _measured(self, seen: Tensor) -> Tensor:
+        return (seen - self.seen_mean) / self.seen_std if self.spec.calibrated else seen
+
     def _texts(self, instructions: Instructions) -> tuple[Tensor, Tensor]:
         """Buckets (T, words, 16) of the T different texts of the batch, and which row has which."""
         used, which = np.unique(instructions.index, return_inverse=True)
@@ -137,6 +153,8 @@ class CompactEFM(EFM):
         self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
 
     centres: Tensor
+    seen_mean: Tensor
+    seen_std: Tensor
     state_mean: Tensor
     state_std: Tensor
     action_mean: Tensor

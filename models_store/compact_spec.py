@@ -54,6 +54,11 @@ class CompactSpec:
     channels: tuple[int, ...] = (16, 32, 32)
     """Of the three convolutions; the grid is a quarter of the picture in height and width."""
 
+    calibrated: bool = False
+    """Whether both heads are given what is seen less its mean and in units of its spread in training:
+    places that hardly differ in the picture may make all the difference to a hand.
+    """
+
     queries: int = 16
     """Things looked for in a picture, each asked for by the instruction as a whole."""
 
@@ -77,7 +82,11 @@ class CompactSpec:
     architecture: str = "compact"
 
     def __post_init__(self) -> None:
-        """Refuse descriptions no model can be built from."""
+        """Refuse descriptions no model can be built from. Features are put in the order of their names,
+        which is how files keep them: weights belong to places in a row of numbers.
+        """
+        object.__setattr__(self, "cameras", dict(sorted(self.cameras.items())))
+        object.__setattr__(self, "observation", dict(sorted(self.observation.items())))
         if self.architecture != "compact":
             raise LearningError(f"Unknown image model {self.architecture!r}; known: compact.")
         if not self.cameras or any(

@@ -55,6 +55,11 @@ class EFM(nn.Module, ABC):
     def set_precision(self, precision: Precision) -> None:
         """How the convolutions compute; a model without any has nothing to choose."""
 
+    def calibrate(self, seen: Tensor) -> None:
+        """Told once what is seen in training, (N, F), before the answers are trained on it; a model that
+        makes nothing of it does nothing.
+        """
+
     def policy(
         self, observation: Mapping[str, Tensor], instructions: Instructions
     ) -> ActionDistribution:

@@ -56,7 +56,10 @@ class ModelSpec:
     architecture: str = "mlp"
 
     def __post_init__(self) -> None:
-        """Refuse descriptions no model can be built from."""
+        """Refuse descriptions no model can be built from. Features are put in the order of their names,
+        which is how files keep them: weights belong to places in a row of numbers.
+        """
+        object.__setattr__(self, "observation", dict(sorted(self.observation.items())))
         if self.architecture != "mlp":
             raise LearningError(
                 f"Unknown model architecture {self.architecture!r}; this version knows: mlp."

@@ -67,6 +67,7 @@ def model_spec(config: SFTConfig, spec: EmbodimentSpec) -> Spec:
         steps_to_go_bins=spec.steps_to_go_bins,
         steps_to_go_width=spec.steps_to_go_max / (spec.steps_to_go_bins - 1),
         queries=config.queries,
+        calibrated=config.calibrate,
         policy_hidden=(config.policy_width,) * config.policy_layers,
         distance_hidden=(config.reward_width,) * config.reward_layers,
     )

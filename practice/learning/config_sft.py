@@ -90,6 +90,11 @@ class SFTConfig(Config):
         "and reads then stays as grounding or the checkpoint left it, and looks at each picture "
         "once.",
     )
+    calibrate: bool = setting(
+        False,
+        help="Cameras, heads only: give a new model's heads what was seen less its mean, in units of "
+        "its spread over the demonstrations.",
+    )
     queries: int = setting(
         16, help="Cameras: how many things the instruction may look for.", minimum=1, maximum=256
     )

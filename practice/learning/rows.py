@@ -136,6 +136,11 @@ class Looked:
         """Whether batches can be made."""
         return bool(self._sides)
 
+    @property
+    def seen(self) -> Tensor:
+        """(sides N, F): everything, once all is looked at."""
+        return torch.cat([side.observation[SEEN] for side in self._sides])
+
     @torch.no_grad()
     def look(self, model: EFM, count: int) -> None:
         """Look at the next `count` rows."""

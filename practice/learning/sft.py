@@ -242,6 +242,8 @@ class SFT:
     def _look(self, lessons: Looked) -> Report:
         """At the next pictures, once and for all."""
         lessons.look(self._model, _LOOKS)
+        if lessons is self._rows and lessons.finished and not self._parents:
+            self._model.calibrate(lessons.seen)
         return self._report({}, [f"Looked at {lessons.done:,} pictures."])
 
     def _report(

@@ -102,6 +102,23 @@ def test_progress_counts_grounding_and_training(data: Demonstrations) -> None:
     assert "Learning where things are" in reports[0].log[0]
 
 
+def test_new_heads_are_calibrated_to_what_is_seen_and_old_ones_are_left(
+    data: Demonstrations,
+) -> None:
+    short = CONFIG.replace(steps=30, grounding_steps=30, calibrate=True)
+    first = run(data, short)[0].checkpoints()["policy"]
+    looked = Looked(Rows(data, "cpu", inputs=(CAMERA, STATE), arrival="end", mirror=SPEC.mirror))
+    looked.look(first.build(), len(data))
+    spread = first.weights["seen_std"]
+    # Some rows are held out, so nearly the same.
+    torch.testing.assert_close(spread, looked.seen.std(dim=0).clamp(min=1e-3), rtol=0.2, atol=0.02)
+    other = Demonstrations.from_episodes(demonstrations(10, seed=5))
+    again = SFT(short, other, SPEC, initial=first)
+    while not again.finished:
+        again.step()
+    assert torch.equal(again.checkpoints()["policy"].weights["seen_std"], spread)
+
+
 def test_heads_alone_leave_the_looking_as_it_was(data: Demonstrations) -> None:
     made, _ = run(data)
     kept = made.checkpoints()

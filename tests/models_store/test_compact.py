@@ -83,6 +83,23 @@ def test_save_and_load_give_the_same_digest_and_the_same_answers(
     assert torch.equal(a.steps_to_go(seen(3), asked).probs, b.steps_to_go(seen(3), asked).probs)
 
 
+def test_a_file_keeps_the_order_of_features(tmp_path: Path) -> None:
+    """Weights belong to places in a row of numbers, whatever order a robot names its features in."""
+    other, side = "observation.hands", "observation.images.side"
+    spec = replace(SPEC, observation={STATE: 2, other: 3}, cameras=SPEC.cameras | {side: (8, 8, 3)})
+    moments = NORM.observation | {other: Moments((0.0,) * 3, (1.0,) * 3)}
+    made = EFMCheckpoint.new(spec, replace(NORM, observation=moments), seed=1)
+    made.save(tmp_path / "one")
+    given = seen(3) | {other: torch.randn(3, 3), side: torch.zeros(3, 8, 8, 3, dtype=torch.uint8)}
+    one, two = (c.build().judge for c in (made, EFMCheckpoint.load(tmp_path / "one")))
+    looks = [
+        c.build().look(given, told(0, 1, 2)) for c in (made, EFMCheckpoint.load(tmp_path / "one"))
+    ]
+    assert torch.equal(*looks)
+    assert torch.equal(one(looks[0]).logits, two(looks[1]).logits)
+    assert list(spec.observation) == sorted(spec.observation)
+
+
 def test_seeds_decide_the_weights(checkpoint: EFMCheckpoint) -> None:
     assert EFMCheckpoint.new(SPEC, NORM, seed=1).digest == checkpoint.digest
     assert EFMCheckpoint.new(SPEC, NORM, seed=2).digest != checkpoint.digest
@@ -160,6 +177,23 @@ def test_without_tokens_actions_are_numbers_and_temperature_is_their_variance(
     assert sum(p.numel() for p in plain.build().policy_parameters()) < sum(
         p.numel() for p in checkpoint.build().policy_parameters()
     )
+
+
+def test_calibrated_heads_see_differences_in_units_of_their_spread(tmp_path: Path) -> None:
+    made = EFMCheckpoint.new(replace(SPEC, calibrated=True), NORM, seed=1)
+    plain = EFMCheckpoint.new(SPEC, NORM, seed=1).build()
+    model = made.build()
+    sight = model.look(seen(64), told(*[0, 1] * 32)).detach()
+    assert torch.equal(model.act(sight).mode(), plain.act(sight).mode())  # nothing is known yet
+    model.calibrate(sight)
+    scaled = (sight - sight.mean(dim=0)) / sight.std(dim=0).clamp(min=1e-3)
+    torch.testing.assert_close(model.judge(sight).logits, plain.judge(scaled).logits)
+    weights = {name: values.detach().clone() for name, values in model.state_dict().items()}
+    replace(made, weights=weights).save(tmp_path / "one")
+    back = EFMCheckpoint.load(tmp_path / "one").build()
+    assert torch.equal(back.judge(sight).logits, model.judge(sight).logits)
+    plain.calibrate(sight)
+    torch.testing.assert_close(plain.judge(scaled).logits, model.judge(sight).logits)
 
 
 def test_spec_json_both_ways_and_what_is_refused() -> None:

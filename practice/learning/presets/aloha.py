@@ -74,9 +74,8 @@ _FULL = table(
 )
 _SMALL = table(
     FAST_SFT.replace(
-        steps=4_000,
-        learning_rate=1e-3,
         grounding_steps=1_500,
+        calibrate=True,
         grounding_pictures=8_192,
         mirror=False,
         validate_every=500,
