@@ -14,8 +14,8 @@ from practice.learning.experiments.stages import Shown, Stage1, Stage2
 from practice.learning.presets import presets
 
 JUDGED_AT_ONCE = 256
-_EPISODES_PER_ROBOT = 1.08
-"""In an iteration of a fast preset: all robots start together, those done early once more."""
+_PRESETS_LAST = 1_600
+"""Episodes that the fast presets of robots with cameras are made for."""
 
 
 def learned(
@@ -61,7 +61,7 @@ def practised(
     assert isinstance(config, PracticeConfig)
     config = config.replace(seed=start.config.seed, **changes)
     if most_episodes is not None:
-        lasting = int(most_episodes / (_EPISODES_PER_ROBOT * config.num_robots))
+        lasting = int(config.iterations * most_episodes / _PRESETS_LAST)
         config = config.replace(iterations=max(lasting, 1))
     return Stage2(start, where, config, judge, most_episodes)
 

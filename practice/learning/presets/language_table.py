@@ -148,7 +148,7 @@ def _practice(fast: PracticeConfig) -> tuple[Preset, ...]:
 LANGUAGE_TABLE_4: Table = table(FAST_SFT, FAST_PRACTICE, minutes="About two minutes on one core.")
 LANGUAGE_TABLE: Table = table(
     FAST_SFT.replace(steps=5_000, grounding_steps=4_000, validate_every=500, queries=24),
-    FAST_PRACTICE.replace(iterations=48),
+    FAST_PRACTICE.replace(iterations=35),
     minutes="Five to ten minutes.",
 )
 BANANA_TABLE: Table = table(FAST_SFT, FAST_PRACTICE, minutes="About two minutes on one core.")
