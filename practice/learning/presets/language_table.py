@@ -66,7 +66,7 @@ FAST_PRACTICE = PracticeConfig(
     evaluate_every=5,
     evaluate_episodes=256,
 )
-DEMO_PRACTICE = FAST_PRACTICE.replace(evaluate_episodes=128, pace=1.0)
+DEMO_PRACTICE = FAST_PRACTICE.replace(iterations=40, evaluate_episodes=128, pace=1.0)
 
 EVALUATION = (
     Preset("paper", "Standard", "1,024 episodes on fixed seeds.", EvaluationConfig()),
@@ -120,6 +120,7 @@ def _sft(fast: SFTConfig, minutes: str) -> tuple[Preset, ...]:
 
 def _practice(fast: PracticeConfig) -> tuple[Preset, ...]:
     shown = fast.replace(
+        iterations=max(fast.iterations, DEMO_PRACTICE.iterations),
         evaluate_episodes=DEMO_PRACTICE.evaluate_episodes,
         pace=DEMO_PRACTICE.pace,
     )
@@ -139,7 +140,7 @@ def _practice(fast: PracticeConfig) -> tuple[Preset, ...]:
         Preset(
             "demo",
             "Demonstration",
-            "As fast, at the robots' own pace, judged on half as many episodes.",
+            "As fast and longer, at the robots' own pace, judged on half as many episodes.",
             shown,
         ),
     )
