@@ -9,6 +9,7 @@ begin with the same weights.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -51,7 +52,7 @@ class _SoftmaxEye(Eye):
         return torch.cat([centre * PLACE_SCALE, mass], dim=-1).flatten(1)
 
 
-class _ReadingEye(Eye):
+class _ReadingEye(Eye, ABC):
     """An eye whose values are read off features, and are no places; normalised for the heads."""
 
     def __init__(self, spec: CompactSpec, name: str) -> None:
@@ -67,9 +68,9 @@ class _ReadingEye(Eye):
         values: Tensor = self.norm(self.read(_centred(self._features(pictures)), queries))
         return values
 
+    @abstractmethod
     def read(self, grid: Tensor, queries: Tensor) -> Tensor:
         """Features (B, cells, C) and queries (B, K, C) to (B, 3 K)."""
-        raise NotImplementedError
 
     def _image(self, grid: Tensor) -> Tensor:
         """(B, cells, C) to (B, C, rows, columns)."""

@@ -14,6 +14,7 @@ from practice.embodiments.registry import embodiment, embodiments
 from practice.learning.config import EvaluationConfig, PracticeConfig
 from practice.learning.errors import LearningError
 from practice.learning.experiments.catalogue import EXPERIMENTS, experiment_of
+from practice.learning.experiments.parts import from_people, practised
 from practice.learning.experiments.running import run
 from practice.learning.experiments.scales import SCALES, scale_of
 from practice.learning.experiments.stages import Shown, Stage, Stage1, Stage2, Trial
@@ -186,3 +187,13 @@ def test_unknown_names_get_a_sentence() -> None:
         experiment_of("x")
     with pytest.raises(LearningError, match="Unknown scale 'x'; known: tiny, small, full"):
         scale_of("x")
+
+
+@pytest.mark.parametrize(("episodes", "iterations"), [(1_600, 23), (4_700, 67), (500, 7), (50, 1)])
+def test_a_budget_of_episodes_gives_as_many_iterations_as_it_lasts_for(
+    episodes: int, iterations: int
+) -> None:
+    scale = scale_of("small")
+    stage = practised(scale, from_people(scale, 0, 0.1), most_episodes=episodes)
+    assert stage.config.iterations == iterations
+    assert stage.most_episodes == episodes

@@ -15,7 +15,7 @@ from practice.learning.config import EvaluationConfig
 from practice.learning.presets.language_table import (
     FAST_PRACTICE,
     FAST_SFT,
-    PAPER_PRACTICE,
+    PUBLISHED,
     UNGROUNDED_SFT,
     table,
 )
@@ -46,12 +46,7 @@ _FAST_PRACTICE = FAST_PRACTICE.replace(
     num_robots=32, iterations=60, batch_size=384, learning_rate=1e-4, evaluate_episodes=64
 )
 _PRACTICE = (
-    Preset(
-        "paper",
-        "As published",
-        "16 robots, whole episodes, 16 updates of 64 tuples per iteration, Adam carried over.",
-        PAPER_PRACTICE,
-    ),
+    PUBLISHED,
     Preset(
         "fast",
         "Fast",

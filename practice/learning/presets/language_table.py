@@ -68,6 +68,13 @@ FAST_PRACTICE = PracticeConfig(
 )
 DEMO_PRACTICE = FAST_PRACTICE.replace(iterations=40, evaluate_episodes=128, pace=1.0)
 
+PUBLISHED = Preset(
+    "paper",
+    "As published",
+    "16 robots, whole episodes, 16 updates of 64 tuples per iteration, Adam carried over.",
+    PAPER_PRACTICE,
+)
+
 EVALUATION = (
     Preset("paper", "Standard", "1,024 episodes on fixed seeds.", EvaluationConfig()),
     Preset(
@@ -125,12 +132,7 @@ def _practice(fast: PracticeConfig) -> tuple[Preset, ...]:
         pace=DEMO_PRACTICE.pace,
     )
     return (
-        Preset(
-            "paper",
-            "As published",
-            "16 robots, whole episodes, 16 updates of 64 tuples per iteration, Adam carried over.",
-            PAPER_PRACTICE,
-        ),
+        PUBLISHED,
         Preset(
             "fast",
             "Fast",
