@@ -9,7 +9,15 @@ from django.utils import timezone
 from practice.roles import Role, holds
 
 if TYPE_CHECKING:
-    from practice.models import Checkpoint, Dataset, Episode, Run, Task, Worker  # noqa: F401
+    from practice.models import (  # noqa: F401
+        Checkpoint,
+        Dataset,
+        Episode,
+        Export,
+        Run,
+        Task,
+        Worker,
+    )
 
 Row = TypeVar("Row", bound=models.Model, covariant=True)  # noqa: PLC0105
 
@@ -59,6 +67,10 @@ class EpisodeQuerySet(VisibleQuerySet["Episode"]):
     def waiting_for_review(self) -> Self:
         """Practice episodes without a verdict, most doubtful first."""
         return self.filter(kind="practice", verdict="").order_by("-doubt", "-id")
+
+
+class ExportQuerySet(VisibleQuerySet["Export"]):
+    """Exports."""
 
 
 class WorkerQuerySet(models.QuerySet["Worker"]):

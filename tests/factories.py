@@ -78,6 +78,13 @@ def make_dataset(task: Task | None = None, **changes: Any) -> Dataset:
     return Dataset.objects.create(task=task, **{**values, **changes})
 
 
+def make_demos(task: Task | None = None, count: int = 2, **changes: Any) -> Dataset:
+    """A ready dataset that Stage 1 can learn from: its episodes are there."""
+    dataset = make_dataset(task, **changes)
+    make_episodes(dataset=dataset, count=count)
+    return dataset
+
+
 def make_run(
     task: Task | None = None, *, datasets: tuple[Dataset, ...] = (), **changes: Any
 ) -> Run:

@@ -2,9 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-
-from django.db.models import Q
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from models_store.checkpoint import MANIFEST, EFMCheckpoint
 from practice import storage
@@ -12,6 +10,7 @@ from practice.bridge.session import Ears, Session
 from practice.embodiments.interface import Embodiment
 from practice.embodiments.registry import embodiment
 from practice.episodes.recorder import read_shard
+from practice.episodes.trim import trimmed
 from practice.episodes.types import Episode as Recorded
 from practice.errors import InvalidError
 from practice.fleet.tick import Sink
@@ -19,7 +18,8 @@ from practice.frames.connect import live_sink
 from practice.learning.config import EvaluationConfig, PracticeConfig, SFTConfig
 from practice.learning.data import Demonstrations
 from practice.learning.work import TaskFacts, Work, make_evaluation, make_practice, make_sft
-from practice.models import Checkpoint, Episode, Run, Task, Verdict
+from practice.models import Checkpoint, Run, Task, VersionMember
+from practice.services.versions import freeze_for
 
 
 def open_session(run: Run, owner: str, ears: Ears) -> Session:
@@ -86,29 +86,28 @@ def load_checkpoint(row: Checkpoint) -> EFMCheckpoint:
 
 
 def demonstrations(run: Run) -> Demonstrations:
-    """All that Stage 1 of this run learns from: its datasets' episodes, and approved practice where asked.
-
-    An episode known to have failed teaches nothing: its steps-to-go would count down to no goal.
-    """
-    wanted = Q(dataset__in=run.datasets.all())
-    if run.with_approved:
-        wanted |= Q(task=run.task, kind=Episode.Kind.PRACTICE, approved=True)
-    rows = Episode.objects.filter(wanted).exclude(approved=False).exclude(true_success=False)
-    chosen = rows.exclude(verdict=Verdict.FAILURE).order_by("id")
-    places: dict[str, set[str]] = defaultdict(set)
-    for key, uid in chosen.values_list("blob_key", "uid"):
-        places[key].add(uid)
+    """All that Stage 1 of this run learns from: the episodes of its versions, each once, trimmed as they say."""
+    # A run launched before there were versions has none yet.
+    versions = list(run.versions.all()) or freeze_for(run, by=run.created_by)
+    members = VersionMember.objects.filter(version__in=versions).select_related("episode")
+    shards: dict[str, dict[str, VersionMember]] = defaultdict(dict)
+    for member in members.order_by("episode_id", "version_id"):
+        shards[member.episode.blob_key].setdefault(member.episode.uid, member)
     # What only a simulator knows is no input, and some datasets lack it.
     features = embodiment(run.task.embodiment).spec.observation
     sensed = [name for name, feature in features.items() if not feature.privileged]
     return Demonstrations.from_episodes(
-        [episode for key, uids in places.items() for episode in _of_shard(key, uids, sensed)]
+        [episode for key, chosen in shards.items() for episode in _of_shard(key, chosen, sensed)]
     )
 
 
-def _of_shard(key: str, uids: set[str], sensed: Collection[str]) -> list[Recorded]:
-    shard = read_shard(storage.blobs().path(key), observations=sensed)
-    return [episode for episode in shard if episode.uid in uids]
+def _of_shard(
+    key: str, chosen: Mapping[str, VersionMember], sensed: Collection[str]
+) -> Iterator[Recorded]:
+    for episode in read_shard(storage.blobs().path(key), observations=sensed):
+        member = chosen.get(episode.uid)
+        if member is not None:
+            yield trimmed(episode, member.first, member.end, instruction=member.instruction)
 
 
 def live_sinks(run: Run, robot: Embodiment) -> Sequence[Sink]:

@@ -1,8 +1,9 @@
 """The rows. Rows are the truth; events are hints."""
 
 from practice.models.checkpoints import Checkpoint, Evaluation
-from practice.models.datasets import Dataset
-from practice.models.episodes import Episode, Label, Verdict
+from practice.models.datasets import Dataset, DatasetVersion, VersionMember
+from practice.models.episodes import Episode, EpisodeEdit, Judgement, Label, Verdict
+from practice.models.exports import Export
 from practice.models.people import ApiToken, AuditEntry, SignInLink, User
 from practice.models.runs import LogLine, Run, RunPoint, Worker
 from practice.models.tasks import Task
@@ -12,8 +13,12 @@ __all__ = [
     "AuditEntry",
     "Checkpoint",
     "Dataset",
+    "DatasetVersion",
     "Episode",
+    "EpisodeEdit",
     "Evaluation",
+    "Export",
+    "Judgement",
     "Label",
     "LogLine",
     "Run",
@@ -22,5 +27,6 @@ __all__ = [
     "Task",
     "User",
     "Verdict",
+    "VersionMember",
     "Worker",
 ]

@@ -56,9 +56,19 @@ class Episode(models.Model):
     spread_end = models.FloatField(null=True)
     doubt = models.FloatField(default=0.0)
     """How much a person's look is worth, in [0, 1]; the review queue is sorted by it."""
-    blob_key = models.CharField(max_length=200)
+    blob_key = models.CharField(max_length=200, blank=True)
+    """The shard; empty where the task's recording left this one out."""
     first_row = models.PositiveBigIntegerField()
     rows = models.PositiveIntegerField()
+    videos = models.JSONField(default=dict, blank=True)
+    """Cameras that came as video: name -> {"key", "start", "fps"}; frame k stands at start + k / fps seconds."""
+    quality = models.JSONField(default=dict, blank=True)
+    """As `practice.episodes.quality.Quality.to_json` gives it; empty until somebody has looked."""
+    excluded = models.BooleanField(default=False)
+    """Whether a person left it out of every set it would be in."""
+    trim_first = models.PositiveIntegerField(null=True, blank=True)
+    trim_end = models.PositiveIntegerField(null=True, blank=True)
+    """The control steps that count, the second exclusive; null: from the start, to the end."""
     verdict = models.CharField(max_length=8, choices=Verdict.choices, blank=True)
     """The newest label's verdict."""
     approved = models.BooleanField(null=True)
@@ -80,6 +90,52 @@ class Episode(models.Model):
 
     def __str__(self) -> str:
         return f"episode {self.pk}"
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """The control steps that count, first and end."""
+        end = self.length if self.trim_end is None else self.trim_end
+        return self.trim_first or 0, end
+
+
+class EpisodeEdit(models.Model):
+    """One change of an episode's row by one person. Recordings are never rewritten, and every change can be taken back."""
+
+    episode = models.ForeignKey(Episode, on_delete=models.CASCADE, related_name="edits")
+    before = models.JSONField()
+    """Field -> value, of the fields that changed."""
+    after = models.JSONField()
+    reason = models.CharField(max_length=200, blank=True)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(auto_now_add=True)
+    undone_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"edit of episode {self.episode_id} by {self.by}"
+
+
+class Judgement(models.Model):
+    """What a reward model says of an episode that it did not judge while it was lived."""
+
+    episode = models.ForeignKey(Episode, on_delete=models.CASCADE, related_name="judgements")
+    reward = models.ForeignKey(Checkpoint, on_delete=models.CASCADE, related_name="+")
+    distance = models.JSONField(default=list, blank=True)
+    """d(o, g) at each of the T + 1 frames, control steps; empty while it is being computed."""
+    spread = models.JSONField(default=list, blank=True)
+    error = models.TextField(blank=True)
+    """One sentence when it could not be computed."""
+    asked_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["episode", "reward"], name="one_judgement_each")
+        ]
+
+    def __str__(self) -> str:
+        return f"checkpoint {self.reward_id} on episode {self.episode_id}"
 
 
 class Label(models.Model):

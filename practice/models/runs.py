@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.db import models
 
-from practice.models.datasets import Dataset
+from practice.models.datasets import Dataset, DatasetVersion
 from practice.models.tasks import Task
 from practice.querysets import RunQuerySet, WorkerQuerySet
 
@@ -50,6 +50,8 @@ class Run(models.Model):
     config = models.JSONField(default=dict)
     """The exact configuration it runs with, as the config class's `to_json` gives it."""
     datasets = models.ManyToManyField(Dataset, blank=True, related_name="runs")
+    versions = models.ManyToManyField(DatasetVersion, blank=True, related_name="runs")
+    """Exactly which episodes Stage 1 learns from, frozen when it was launched."""
     with_approved = models.BooleanField(default=False)
     """Stage 1 also learns from the task's successful practice episodes that people approved."""
     policy = models.ForeignKey(

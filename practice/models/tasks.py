@@ -10,6 +10,13 @@ from practice.querysets import TaskQuerySet
 class Task(models.Model):
     """What to practise: instructions, embodiment, control rate, horizon, threshold s and safety limits."""
 
+    class Recording(models.TextChoices):
+        """Which practice episodes keep their frames; every episode keeps its row."""
+
+        ALL = "all", "every episode"
+        SAMPLED = "sampled", "a share of them, and the flagged"
+        FLAGGED = "flagged", "the doubtful, and where detector and simulator disagree"
+
     name = models.CharField(max_length=120)
     slug = models.SlugField(max_length=60, unique=True)
     description = models.TextField(blank=True)
@@ -25,6 +32,13 @@ class Task(models.Model):
     """s: the success detector fires when d(o, g) <= s, in control steps."""
     limits = models.JSONField(default=dict)
     """Safety limits by the embodiment's names, e.g. {"max_action": 1e-3}; enforced where the robot is."""
+    recording = models.CharField(max_length=7, choices=Recording.choices, default=Recording.ALL)
+    recording_share = models.FloatField(
+        default=0.1, validators=[MinValueValidator(0.0), MaxValueValidator(1.0)]
+    )
+    """Of the episodes, where they are sampled."""
+    recording_quota_mb = models.PositiveIntegerField(null=True, blank=True)
+    """Most MB that recordings of this task's practice may take; then recording pauses. Null: as much as the disk has."""
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )

@@ -27,7 +27,7 @@ def label_episode(episode: Episode, *, by: User, verdict: str, note: str = "") -
     label = Label.objects.create(episode=episode, by=by, verdict=verdict, note=note.strip())
     episode.verdict = verdict
     episode.save(update_fields=["verdict"])
-    _tell(episode)
+    tell(episode)
     return label
 
 
@@ -40,12 +40,12 @@ def approve_episodes(episodes: Iterable[Episode], *, by: User, approved: bool | 
         episode.approved = approved
         episode.save(update_fields=["approved"])
         audit.record(by, "episode.approved", episode, approved=approved)
-        _tell(episode)
+        tell(episode)
         count += 1
     return count
 
 
-def _tell(episode: Episode) -> None:
+def tell(episode: Episode) -> None:
     events.publish_on_commit(
         events.EpisodeLabelled(
             episode=episode.pk, verdict=episode.verdict, approved=episode.approved

@@ -14,6 +14,7 @@ from practice.models import Checkpoint, Dataset, Run, Task, User
 from practice.roles import Role, require
 from practice.services import audit, enqueue
 from practice.services.leases import add_log, announce
+from practice.services.versions import freeze_for
 
 
 @transaction.atomic
@@ -102,8 +103,8 @@ def _check_inputs(
         _check_belongs(dataset, task, "datasets")
         if dataset.state != Dataset.State.READY:
             raise InvalidError(
-                f"The dataset {dataset} is {dataset.state}; wait for its validation, or choose "
-                "another.",
+                f"The dataset {dataset} is not ready ({dataset.get_state_display()}); wait for its "
+                "validation, or choose another.",
                 fields={"datasets": "not ready"},
             )
     for checkpoint, wanted in ((policy, Checkpoint.Kind.POLICY), (reward, Checkpoint.Kind.REWARD)):
@@ -154,6 +155,8 @@ def _default_name(task: Task, kind: str) -> str:
 
 
 def _begin(run: Run, by: User) -> None:
+    if run.kind == Run.Kind.SFT:
+        freeze_for(run, by=by)
     audit.record(by, "run.launched", run, kind=run.kind, preset=run.preset)
     add_log(run, f"Queued by {by}.")
     announce(run)

@@ -9,6 +9,7 @@ from tests.api.conftest import Api
 from tests.factories import (
     make_checkpoint,
     make_dataset,
+    make_demos,
     make_run,
     make_running,
     make_task,
@@ -17,7 +18,7 @@ from tests.factories import (
 
 
 def test_stage_1_is_launched_with_a_preset_and_a_change(operator: Api) -> None:
-    dataset = make_dataset()
+    dataset = make_demos()
     preset = operator.get("presets/?kind=sft").body[0]["presets"][0]
     body = {
         "kind": "sft",
@@ -75,7 +76,7 @@ def test_practice_and_evaluation_start_from_checkpoints(operator: Api) -> None:
 def test_a_bad_value_is_named_by_its_field(
     operator: Api, change: dict[str, Any], field: str
 ) -> None:
-    dataset = make_dataset()
+    dataset = make_demos()
     body = {"kind": "sft", "task": dataset.task.slug, "datasets": [dataset.pk], **change}
     answer = operator.post("runs/", body)
     assert answer.status == 400, answer

@@ -30,7 +30,7 @@ from practice.models import Checkpoint, Dataset, Episode, Run, User
 from practice.services.people import issue_token
 from tests.api.conftest import Api
 from tests.api.test_run_records import episode_row
-from tests.factories import make_checkpoint, make_dataset, make_evaluation, make_points, make_run
+from tests.factories import make_checkpoint, make_demos, make_evaluation, make_points, make_run
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "openapi.yaml"
 UNDESCRIBED = {"schema", "docs", "nothing"}
@@ -110,7 +110,7 @@ def application(db: None) -> Iterator[Any]:
 @pytest.fixture
 def rows(db: None) -> Iterator[dict[str, Any]]:
     """A row of everything, so that not every path is a miss."""
-    dataset = make_dataset()
+    dataset = make_demos()
     run = make_run(dataset.task, datasets=(dataset,), kind=Run.Kind.SFT)
     make_points(run, 3)
     checkpoint = make_checkpoint(run)

@@ -175,8 +175,8 @@ def test_stage_one_learns_from_what_people_let_it(otto: User) -> None:
     make_episodes(practised, 3)
     practised.episodes.update(approved=True, true_success=True, verdict=Verdict.SUCCESS)
     assert demonstrations(run).num_episodes == 2
-    Run.objects.filter(pk=run.pk).update(with_approved=True)
-    assert demonstrations(Run.objects.get(pk=run.pk)).num_episodes == 5
+    both = make_run(task=dataset.task, kind="sft", datasets=(dataset,), with_approved=True)
+    assert demonstrations(both).num_episodes == 5
 
 
 def test_a_database_that_is_away_for_a_moment_costs_nothing(

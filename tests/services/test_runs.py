@@ -11,7 +11,14 @@ from practice.services import enqueue
 from practice.services.leases import hand_back
 from practice.services.runs import launch_run, pause_run, resume_run, stop_run
 from practice.services.tasks import archive_task
-from tests.factories import make_checkpoint, make_dataset, make_run, make_running, make_task
+from tests.factories import (
+    make_checkpoint,
+    make_dataset,
+    make_demos,
+    make_run,
+    make_running,
+    make_task,
+)
 from tests.services.conftest import Committed
 
 S = Run.State
@@ -22,7 +29,7 @@ def ready(kind: str) -> dict[str, Any]:
     """A task and all that a run of `kind` needs."""
     task = make_task()
     if kind == Run.Kind.SFT:
-        return {"task": task, "kind": kind, "datasets": [make_dataset(task)]}
+        return {"task": task, "kind": kind, "datasets": [make_demos(task)]}
     sft = make_run(task, kind="sft", state=S.SUCCEEDED)
     policy, reward = make_checkpoint(sft), make_checkpoint(sft, kind="reward")
     return {"task": task, "kind": kind, "policy": policy, "reward": reward}

@@ -12,6 +12,7 @@ from practice.web.forms_run import SHOWN_PRESET, RunForm
 from tests.factories import (
     make_checkpoint,
     make_dataset,
+    make_demos,
     make_episodes,
     make_run,
     make_task,
@@ -74,7 +75,7 @@ def test_pressing_the_button_launches_what_the_preset_says(otto: User) -> None:
 
 def test_stage_1_takes_every_ready_dataset(otto: User) -> None:
     task = make_task()
-    ready = [make_dataset(task), make_dataset(task)]
+    ready = [make_demos(task), make_demos(task)]
     make_dataset(task, state=Dataset.State.FAILED)
     make_dataset()
     launch(otto, task, "sft")
@@ -83,7 +84,7 @@ def test_stage_1_takes_every_ready_dataset(otto: User) -> None:
 
 def test_stage_1_may_learn_from_approved_practice(otto: User) -> None:
     task = make_task()
-    make_dataset(task)
+    make_demos(task)
     make_episodes(make_run(task), 3, approved=True)
     field = form_of(task, "sft").fields["with_approved"]
     assert field.help_text.startswith("3 practice episodes")

@@ -22,6 +22,11 @@ class RunSerializer(serializers.ModelSerializer[Run]):
     config = serializers.DictField(help_text="The exact configuration.")
     result = serializers.DictField(help_text="What it found; empty until it has succeeded.")
     datasets = serializers.PrimaryKeyRelatedField[Any](many=True, read_only=True)
+    versions = serializers.PrimaryKeyRelatedField[Any](
+        many=True,
+        read_only=True,
+        help_text="Ids of the dataset versions it learns from: exactly which episodes.",
+    )
     policy = serializers.IntegerField(source="policy_id", allow_null=True)
     reward = serializers.IntegerField(source="reward_id", allow_null=True)
     progress = serializers.FloatField(help_text="In [0, 1].")
@@ -41,6 +46,7 @@ class RunSerializer(serializers.ModelSerializer[Run]):
             "preset",
             "config",
             "datasets",
+            "versions",
             "with_approved",
             "policy",
             "reward",

@@ -31,7 +31,7 @@ class RunList(ListEndpoint):
 
     def get_queryset(self) -> QuerySet[Run]:
         """What this person may see."""
-        return run_rows(self.request.user).prefetch_related("datasets")
+        return run_rows(self.request.user).prefetch_related("datasets", "versions")
 
     @extend_schema(operation_id="list_runs", responses=RunSerializer(many=True))
     def get(self, _request: Request) -> Response:

@@ -1,0 +1,109 @@
+"""Verbs that correct episodes: exclude, trim, give another instruction, and take each of them back.
+
+A recording is never rewritten: an edit changes fields of the row, and remembers what they were.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from models_store.errors import LearningError
+from practice.embodiments.registry import embodiment
+from practice.errors import ConflictError, InvalidError
+from practice.models import Episode, EpisodeEdit, User
+from practice.roles import Role, require
+from practice.services import audit
+from practice.services.labels import tell
+
+
+def exclude_episodes(
+    episodes: Iterable[Episode], *, by: User, excluded: bool, reason: str = ""
+) -> int:
+    """Leave episodes out of every set, or take them in again; gives how many changed."""
+    return _edit(episodes, {"excluded": excluded}, by=by, reason=reason)
+
+
+def trim_episode(
+    episode: Episode, *, by: User, first: int | None, end: int | None, reason: str = ""
+) -> int:
+    """Let only the control steps from `first` up to, not including, `end` count; None: all on that side.
+
+    Raises:
+        InvalidError: no step would be left.
+    """
+    start, stop = first or 0, episode.length if end is None else end
+    if not 0 <= start < stop <= episode.length:
+        raise InvalidError(
+            f"Episode {episode.pk} has steps 0 to {episode.length}; it cannot be trimmed to "
+            f"{start} to {stop}.",
+            fields={"end": "no step would be left"},
+        )
+    changes = {
+        "trim_first": start or None,
+        "trim_end": None if stop == episode.length else stop,
+    }
+    return _edit([episode], changes, by=by, reason=reason)
+
+
+def reword_episodes(
+    episodes: Iterable[Episode], *, by: User, instruction: str, reason: str = ""
+) -> int:
+    """Give episodes another instruction; gives how many changed.
+
+    Raises:
+        InvalidError: a robot that reads instructions does not understand it.
+    """
+    chosen, text = list(episodes), instruction.strip()
+    for robot in {episode.task.embodiment for episode in chosen}:
+        try:
+            embodiment(robot).check_instruction(text)
+        except LearningError as error:
+            raise InvalidError(str(error), fields={"instruction": str(error)}) from error
+    return _edit(chosen, {"instruction": text}, by=by, reason=reason)
+
+
+@transaction.atomic
+def undo_edit(edit: EpisodeEdit, *, by: User) -> None:
+    """Take one edit back, the newest of its fields first.
+
+    Raises:
+        ConflictError: it is taken back already, or a later one changed the same fields.
+    """
+    require(by, Role.OPERATOR)
+    episode = Episode.objects.select_for_update().get(pk=edit.episode_id)
+    edit.refresh_from_db()
+    now = {name: getattr(episode, name) for name in edit.after}
+    if edit.undone_at is not None or now != edit.after:
+        raise ConflictError(
+            f"This edit of episode {episode.pk} has been changed since; take the later one back first."
+        )
+    for name, value in edit.before.items():
+        setattr(episode, name, value)
+    episode.save(update_fields=[*edit.before])
+    edit.undone_at = timezone.now()
+    edit.save(update_fields=["undone_at"])
+    audit.record(by, "episode.edit_undone", episode, back_to=edit.before)
+    tell(episode)
+
+
+@transaction.atomic
+def _edit(episodes: Iterable[Episode], changes: Mapping[str, Any], *, by: User, reason: str) -> int:
+    require(by, Role.OPERATOR)
+    wanted = [episode.pk for episode in episodes]
+    count = 0
+    for episode in Episode.objects.select_for_update().filter(pk__in=wanted).order_by("pk"):
+        before = {name: getattr(episode, name) for name in changes}
+        if before == changes:
+            continue
+        for name, value in changes.items():
+            setattr(episode, name, value)
+        episode.save(update_fields=[*changes])
+        EpisodeEdit.objects.create(
+            episode=episode, before=before, after=dict(changes), reason=reason[:200], by=by
+        )
+        audit.record(by, "episode.edited", episode, **changes)
+        tell(episode)
+        count += 1
+    return count
