@@ -110,6 +110,10 @@ class CompactEFM(EFM):
         """The actor's weights."""
         return list(self.actor.parameters())
 
+    def policy_bias(self) -> nn.Parameter:
+        """The actor's last."""
+        return list(self.actor.parameters())[-1]
+
     def judge_parameters(self) -> list[nn.Parameter]:
         """The distance head's weights."""
         return list(self.distance.parameters())

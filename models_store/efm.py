@@ -49,6 +49,10 @@ class EFM(nn.Module, ABC):
         """What Stage 2 trains: all of `act`, and nothing of the rest."""
 
     @abstractmethod
+    def policy_bias(self) -> nn.Parameter:
+        """That of the last layer of `act`; of normal distributions all means, then all spreads."""
+
+    @abstractmethod
     def judge_parameters(self) -> list[nn.Parameter]:
         """All of `judge`, and nothing of the rest."""
 

@@ -73,6 +73,11 @@ class PracticeConfig(Config):
         0.05, help="c in -c R log p(a | o, g); the paper takes (1 - gamma) / 2.", minimum=1e-6,
         maximum=1e3,
     )  # fmt: skip
+    trains: Literal["policy", "spread"] = setting(
+        "policy",
+        help="Ours: what is learned. All of the policy but its looking (the paper); or how far its "
+        "actions stray, one number for all, for robots without action tokens.",
+    )
     learning_rate: float = setting(1e-4, help="Step size of Adam.", minimum=1e-8, maximum=1.0)
     schedule: Literal["constant", "cosine"] = setting(
         "constant", help="Ours: let the learning rate fall to 0 over the iterations."
@@ -151,6 +156,11 @@ class PracticeConfig(Config):
             raise LearningError(
                 f"With returns cut at the window, updates x batch_size must be a multiple of "
                 f"num_robots; {self.updates} x {self.batch_size} is none of {self.num_robots}."
+            )
+        if self.trains == "spread" and self.carry_optimizer:
+            raise LearningError(
+                "The moments carried over from Stage 1 would move the mean as well; with trains set "
+                "to spread, switch carry_optimizer off."
             )
 
     @property

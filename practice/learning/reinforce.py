@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models_store.efm import EFM
 from practice.embodiments.spec import EmbodimentSpec
@@ -26,6 +26,30 @@ def reward(config: PracticeConfig, spec: EmbodimentSpec) -> Reward:
             f"{spec.title} cannot tell true success; set reward to progress and success_bonus to 0."
         )
     return Reward(config.reward, config.success_bonus)
+
+
+def trained(model: EFM, config: PracticeConfig, spec: EmbodimentSpec) -> list[nn.Parameter]:
+    """What practice moves: the policy, or the spread of its actions alone, which is one number. It is
+    added to what the last layer says of every spread, so it lives in the bias and in no new weight.
+
+    Raises:
+        LearningError: the robot's actions are tokens, which have no spread of their own.
+    """
+    if config.trains == "policy":
+        return model.policy_parameters()
+    bias = model.policy_bias()
+    if len(bias) != 2 * spec.action.shape[0]:
+        raise LearningError(
+            f"{spec.title} acts by tokens, which have no spread of their own; set trains to policy."
+        )
+    bias.register_hook(_spread_alone)
+    return [bias]
+
+
+def _spread_alone(gradient: Tensor) -> Tensor:
+    """Of the bias (2 A,), means before spreads: nothing for the means, the same for all spreads."""
+    means, spreads = gradient.chunk(2)
+    return torch.cat([torch.zeros_like(means), spreads.mean().expand_as(spreads)])
 
 
 def parts(batch: Batch, config: PracticeConfig, generator: torch.Generator) -> list[Batch]:

@@ -76,7 +76,7 @@ class SelfImprovement:
         for model in (self._model, self._anchor, judge):
             model.set_precision(config.precision)
         self._judge = Judge(judge, device=device)
-        trained = {id(parameter) for parameter in self._model.policy_parameters()}
+        trained = {id(one) for one in reinforce.trained(self._model, config, embodiment.spec)}
         self._named = [(n, p) for n, p in self._model.named_parameters() if id(p) in trained]
         for parameter in self._model.parameters():
             parameter.requires_grad_(id(parameter) in trained)

@@ -50,6 +50,7 @@ def test_every_field_has_help_and_a_default_inside_its_range(kind: str) -> None:
         ({"terminate_on": None}, "terminate_on"),
         ({"pace": -1}, "pace is -1"),
         ({"returns": "window", "num_robots": 7}, "multiple of num_robots"),
+        ({"trains": "spread"}, "moments.*switch carry_optimizer off"),
     ],
 )
 def test_bad_values_are_named(data: dict[str, object], message: str) -> None:

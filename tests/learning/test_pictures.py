@@ -127,6 +127,11 @@ def test_a_killed_run_with_pictures_ends_the_same(
         }
 
 
+def test_tokens_have_no_spread_to_practise(stage1: dict[str, EFMCheckpoint]) -> None:
+    with pytest.raises(LearningError, match="acts by tokens"):
+        practise(stage1, trains="spread")
+
+
 def test_the_temperature_is_handed_on_and_may_be_changed(
     data: Demonstrations, stage1: dict[str, EFMCheckpoint]
 ) -> None:

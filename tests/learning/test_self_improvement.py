@@ -105,6 +105,37 @@ def test_only_the_policy_is_trained_and_the_judge_stays_frozen(
     assert all(torch.equal(judge[name], stage1["reward"].weights[name]) for name in judge)
 
 
+def test_the_spread_alone_is_one_number_in_the_last_bias(
+    robot: PointMass, stage1: dict[str, EFMCheckpoint]
+) -> None:
+    made = practise(TINY.replace(trains="spread"), robot, stage1)
+    run(made)
+    new, old = made.checkpoints()["policy"].weights, stage1["policy"].weights
+    changed = [name for name in old if not torch.equal(new[name], old[name])]
+    assert changed == [[name for name in old if name.startswith("actor")][-1]]
+    means, spreads = (new[changed[0]] - old[changed[0]]).chunk(2)
+    assert torch.equal(means, torch.zeros(2))
+    assert float(spreads[0]) == pytest.approx(float(spreads[1]), rel=1e-3)
+    assert abs(float(spreads[0])) > 1e-4
+
+
+def test_of_the_spread_the_gradient_is_the_mean_of_minus_c_r_grad_log_p(
+    robot: PointMass, stage1: dict[str, EFMCheckpoint]
+) -> None:
+    made = practise(TINY.replace(trains="spread", normalise_returns="none"), robot, stage1)
+    made._optimizer.step = lambda *_: None  # type: ignore[method-assign]
+    torch.manual_seed(0)
+    state, action, returns = torch.randn(9, 6) * 0.3, torch.randn(9, 2) * 1e-4, torch.randn(9)
+    same = Instructions.same("go", 9)
+    made._update(Batch({STATE: state}, action, returns, same))
+    model = stage1["policy"].build()
+    loss = -(TINY.loss_scale * returns * model.policy({STATE: state}, same).log_prob(action)).mean()
+    (whole,) = torch.autograd.grad(loss, [model.policy_bias()])
+    got = made._model.policy_bias().grad
+    assert got is not None
+    torch.testing.assert_close(got, torch.cat([torch.zeros(2), whole[2:].mean().expand(2)]))
+
+
 @pytest.mark.parametrize("returns", ["episode", "window"])
 def test_each_tuple_is_used_at_most_once_and_n_times_b_are(
     returns: str, robot: PointMass, stage1: dict[str, EFMCheckpoint]

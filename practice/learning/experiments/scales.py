@@ -66,7 +66,7 @@ SCALES = {
             point_mass_demonstrations=10_000,
             practice_episodes=1_600,
             transfer_episodes=4_700,
-            aloha_episodes=700,
+            aloha_episodes=1_600,
             evaluation_episodes=512,
             aloha_evaluation_episodes=256,
         ),
