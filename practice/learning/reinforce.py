@@ -42,7 +42,7 @@ def trained(model: EFM, config: PracticeConfig, spec: EmbodimentSpec) -> list[nn
         raise LearningError(
             f"{spec.title} acts by tokens, which have no spread of their own; set trains to policy."
         )
-    bias.register_hook(_spread_alone)
+    bias.register_hook(_spread_alone)  # type: ignore[no-untyped-call]
     return [bias]
 
 
