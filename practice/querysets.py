@@ -64,9 +64,13 @@ class CheckpointQuerySet(VisibleQuerySet["Checkpoint"]):
 class EpisodeQuerySet(VisibleQuerySet["Episode"]):
     """Episodes."""
 
+    def recorded(self) -> Self:
+        """Whose frames were kept, so that there is something to watch."""
+        return self.exclude(blob_key="")
+
     def waiting_for_review(self) -> Self:
-        """Practice episodes without a verdict, most doubtful first."""
-        return self.filter(kind="practice", verdict="").order_by("-doubt", "-id")
+        """Recorded practice episodes without a verdict, most doubtful first."""
+        return self.recorded().filter(kind="practice", verdict="").order_by("-doubt", "-id")
 
 
 class ExportQuerySet(VisibleQuerySet["Export"]):

@@ -106,6 +106,11 @@ class Environment:
     upload_megabytes: int = _variable(
         "EFM_UPLOAD_MB", 4096, "Largest dataset that may be uploaded, in megabytes."
     )
+    disk_reserve_megabytes: int = _variable(
+        "EFM_DISK_RESERVE_MB",
+        2048,
+        "Free megabytes of disk below which frames of practice are no longer recorded.",
+    )
     token_days: int = _variable("EFM_TOKEN_DAYS", 90, "Days until a new API token ends.")
 
 

@@ -18,7 +18,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from models_store.checkpoint import EFMCheckpoint
 from models_store.state_file import load_tree, save_tree
 from practice import storage
-from practice.bridge.rows import record_episodes
+from practice.bridge.rows import Recording, record_episodes
 from practice.learning.work import Report, Work
 from practice.models import Run
 from practice.services.progress import (
@@ -57,6 +57,7 @@ class Session:
         self._seconds = run.seconds
         self._started = time.monotonic()
         self._rate = _Rate(run.iteration, self._started)
+        self._recording_paused = False
         self._clear()
 
     def _clear(self) -> None:
@@ -111,13 +112,15 @@ class Session:
         number, attempt = self.run.commit + 1, self.run.attempts
         key = storage.resume_key(self.run.pk, attempt, number)
         _put_tree(key, self.work.state())
+        recording = record_episodes(self.run, number, self._reports)
         commit = Commit(
             number=number,
             resume_key=key,
             seconds=self._worked(),
             points=self._points,
-            log=[line for report in self._reports for line in report.log],
-            episodes=record_episodes(self.run, number, self._reports),
+            log=[line for report in self._reports for line in report.log] + self._news(recording),
+            episodes=recording.rows,
+            recorded_bytes=recording.size_bytes,
             checkpoints=self._kept_checkpoints(final=final),
         )
         if self._reports:
@@ -129,6 +132,13 @@ class Session:
         if replaced and replaced != key:
             storage.blobs().delete(replaced)
         self._clear()
+
+    def _news(self, recording: Recording) -> list[str]:
+        """What the log says of recording, once each time it pauses or goes on."""
+        if not recording.rows or bool(recording.paused) == self._recording_paused:
+            return []
+        self._recording_paused = bool(recording.paused)
+        return [recording.paused or "Recording goes on."]
 
     def _kept_checkpoints(self, *, final: bool) -> list[KeptCheckpoint]:
         # Stage 1 improves at almost every look; its checkpoints are worth a row when it ends.

@@ -64,6 +64,11 @@ class Migration(migrations.Migration):
             field=models.JSONField(blank=True, default=dict),
         ),
         migrations.AddField(
+            model_name='run',
+            name='recorded_bytes',
+            field=models.PositiveBigIntegerField(default=0),
+        ),
+        migrations.AddField(
             model_name='task',
             name='recording',
             field=models.CharField(choices=[('all', 'every episode'), ('sampled', 'a share of them, and the flagged'), ('flagged', 'the doubtful, and where detector and simulator disagree')], default='all', max_length=7),

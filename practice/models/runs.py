@@ -81,6 +81,8 @@ class Run(models.Model):
     total_iterations = models.PositiveIntegerField(null=True, blank=True)
     env_steps = models.PositiveBigIntegerField(default=0)
     episode_count = models.PositiveIntegerField(default=0)
+    recorded_bytes = models.PositiveBigIntegerField(default=0)
+    """What the recordings of its episodes take."""
     seconds = models.FloatField(default=0.0)
     """Time spent working, over all attempts."""
     eta_seconds = models.FloatField(null=True, blank=True)

@@ -51,6 +51,8 @@ class EpisodeFilter:
     ended_by: str = ""
     truth: str = ""
     """ "disagree": the detector and the simulator say different things."""
+    recorded: str = ""
+    """yes, or no where the task's recording left the frames out."""
     order: str = "doubt"
 
     @classmethod
@@ -65,6 +67,7 @@ class EpisodeFilter:
             "verdict": [*Verdict.values, UNLABELLED],
             "approved": [*APPROVALS],
             "truth": [DISAGREE],
+            "recorded": ["yes", "no"],
         }
         for name, allowed in choices.items():
             if known[name] not in allowed:
@@ -156,6 +159,8 @@ def _where(wanted: EpisodeFilter) -> Q:
         where &= Q(verdict="" if wanted.verdict == UNLABELLED else wanted.verdict)
     if wanted.approved:
         where &= Q(approved=APPROVALS[wanted.approved])
+    if wanted.recorded:
+        where &= Q(blob_key="") if wanted.recorded == "no" else ~Q(blob_key="")
     if wanted.truth == DISAGREE:
         where &= _DISAGREES
     return where
@@ -204,10 +209,9 @@ def _place(wanted: EpisodeFilter, episode: Episode) -> tuple[str, float]:
 
 
 def review_scope(wanted: EpisodeFilter) -> EpisodeFilter:
-    """The episodes a review of this selection goes through: practice unless said otherwise, whatever their verdict."""
-    return replace(
-        wanted, verdict="", approved="", order="doubt", kind=wanted.kind or Episode.Kind.PRACTICE
-    )
+    """The episodes a review of this selection goes through: recorded practice unless said otherwise, whatever their verdict."""
+    kind = wanted.kind or Episode.Kind.PRACTICE
+    return replace(wanted, verdict="", approved="", order="doubt", kind=kind, recorded="yes")
 
 
 def next_in_review(person: User, wanted: EpisodeFilter, leaving: Episode | None) -> Episode | None:

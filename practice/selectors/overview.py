@@ -1,16 +1,14 @@
 """The overview: what the fleet does now, what waits for a person, who does the work, how full the disk is."""
 
-import shutil
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
-from django.conf import settings
 from django.db.models import Count, Sum
 from django.utils import timezone
 
 from practice.models import Dataset, Episode, Run, RunPoint, Task
 from practice.roles import Role, holds
+from practice.selectors.recording import blob_volume
 from practice.selectors.workers import Crew, QueueLine, crew, queue_lines, with_reasons
 
 SHOWN = 6
@@ -153,10 +151,8 @@ def waiting_for_people(person: object) -> Waiting:
 
 
 def disk() -> Disk:
-    """How full the volume of the blobs is; a folder not made yet counts as its nearest parent."""
-    folder = Path(settings.EFM_BLOBS).resolve()
-    place = next(p for p in (folder, *folder.parents) if p.exists())
-    usage = shutil.disk_usage(place)
+    """How full the volume of the blobs is."""
+    usage = blob_volume()
     uploads = Dataset.objects.aggregate(bytes=Sum("size_bytes"))["bytes"] or 0
     return Disk(used=usage.total - usage.free, total=usage.total, uploads=int(uploads))
 

@@ -66,6 +66,7 @@ def episode_arrays(episode: Episode, observations: Collection[str] | None = None
     Raises:
         MissingError: the shard is gone or damaged.
     """
+    require_recording(episode)
     try:
         shard = storage.blobs().path(episode.blob_key)
         place = (shard, episode.first_row, episode.rows)
@@ -75,6 +76,15 @@ def episode_arrays(episode: Episode, observations: Collection[str] | None = None
             f"The recording of episode {episode.pk} cannot be read: {error}"
         ) from error
     return EpisodeArrays(recorded, used_threshold(episode), episode.task.control_hz)
+
+
+def require_recording(episode: Episode) -> None:
+    """Raises MissingError where the task's recording left this episode's frames out."""
+    if not episode.blob_key:
+        raise MissingError(
+            f"The frames of episode {episode.pk} were not kept, as the recording of {episode.task} "
+            "says; its outcome and its doubt are in its row."
+        )
 
 
 def used_threshold(episode: Episode) -> float:
@@ -227,6 +237,7 @@ class ReplayVideo:
 
     def _draw(self) -> bytes:
         episode = self.episode
+        require_recording(episode)
         try:
             order = Order(
                 embodiment=episode.task.embodiment,

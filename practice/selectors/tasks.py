@@ -10,6 +10,7 @@ from practice.errors import MissingError
 from practice.learning.errors import LearningError
 from practice.models import Checkpoint, Dataset, Episode, Evaluation, Run, Task
 from practice.querysets import TaskQuerySet
+from practice.selectors.recording import recorded_bytes, why_not_recorded
 
 SHOWN = 12
 """Rows of each table on a task's page; the whole is one click away."""
@@ -21,7 +22,7 @@ def task_rows(person: object, *, archived: bool = False) -> TaskQuerySet:
     """Tasks with counts and the newest evaluation of each; one query."""
     newest = Evaluation.objects.filter(checkpoint__task=OuterRef("pk")).order_by("-id")
     active = Run.objects.filter(task=OuterRef("pk")).active()
-    waiting = Episode.objects.filter(task=OuterRef("pk"), kind="practice", verdict="")
+    waiting = Episode.objects.filter(task=OuterRef("pk"), kind="practice", verdict="").recorded()
     rows = Task.objects.visible_to(person).filter(archived_at__isnull=not archived)
     return rows.annotate(
         dataset_count=_count(Dataset.objects.filter(task=OuterRef("pk"))),
@@ -114,6 +115,15 @@ class TaskPage:
     """Counts by name: demonstration, practice, evaluation, waiting, approved."""
     next_step: NextStep | None
     dataset_count: int
+    recorded_bytes: int
+    """What the recordings of its runs take."""
+    recording_paused: str
+    """Why no more frames are recorded; "" while they are."""
+
+    @property
+    def quota_bytes(self) -> int:
+        """What its recordings may take; 0 where nothing bounds them."""
+        return (self.task.recording_quota_mb or 0) * 10**6
 
     @property
     def first_instructions(self) -> list[str]:
@@ -156,6 +166,8 @@ def task_page(task: Task) -> TaskPage:
         episodes=_episode_counts(task),
         next_step=_next_step(task, datasets, lines),
         dataset_count=task.datasets.count(),
+        recorded_bytes=recorded_bytes(task),
+        recording_paused=why_not_recorded(task),
     )
 
 
@@ -163,7 +175,7 @@ def _episode_counts(task: Task) -> dict[str, int]:
     kinds = {kind: Count("pk", filter=Q(kind=kind)) for kind in Episode.Kind.values}
     return Episode.objects.filter(task=task).aggregate(
         **kinds,
-        waiting=Count("pk", filter=Q(kind=Episode.Kind.PRACTICE, verdict="")),
+        waiting=Count("pk", filter=Q(kind=Episode.Kind.PRACTICE, verdict="") & ~Q(blob_key="")),
         approved=Count("pk", filter=Q(approved=True)),
     )
 

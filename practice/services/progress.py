@@ -51,6 +51,8 @@ class Commit:
     points: list[Point] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     episodes: list[Episode] = field(default_factory=list)
+    recorded_bytes: int = 0
+    """Of the shard that holds their frames."""
     checkpoints: list[KeptCheckpoint] = field(default_factory=list)
     seconds: float = 0.0
     eta_seconds: float | None = None
@@ -77,6 +79,7 @@ def commit_progress(run_id: int, *, owner: str, commit: Commit) -> str:
         return ""
     replaced, run.resume_key = run.resume_key, commit.resume_key
     run.commit, run.strikes, run.seconds = commit.number, 0, commit.seconds
+    run.recorded_bytes += commit.recorded_bytes
     run.eta_seconds, run.total_iterations = commit.eta_seconds, commit.total_iterations
     _add_points(run, commit.points)
     for text in commit.log:
@@ -97,6 +100,7 @@ def commit_progress(run_id: int, *, owner: str, commit: Commit) -> str:
             "iteration",
             "env_steps",
             "episode_count",
+            "recorded_bytes",
             "progress",
         ]
     )

@@ -33,6 +33,9 @@ class TaskFields:
     horizon: int | None = None
     threshold: float | None = None
     limits: Mapping[str, float] = field(default_factory=dict)
+    recording: str = Task.Recording.ALL
+    recording_share: float = 0.1
+    recording_quota_mb: int | None = None
 
 
 @transaction.atomic
@@ -94,6 +97,9 @@ def _checked(fields: TaskFields) -> dict[str, Any]:
         "horizon": spec.horizon if fields.horizon is None else fields.horizon,
         "threshold": spec.default_threshold if fields.threshold is None else fields.threshold,
         "limits": _limits(fields.limits, spec),
+        "recording": fields.recording,
+        "recording_share": fields.recording_share,
+        "recording_quota_mb": fields.recording_quota_mb,
     }
 
 

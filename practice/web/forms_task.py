@@ -57,6 +57,28 @@ class TaskForm(forms.Form):
         help_text="The success detector fires when the predicted steps-to-go are at most s.",
     )
 
+    recording = forms.ChoiceField(
+        required=False,
+        choices=Task.Recording.choices,
+        label="Frames of practice",
+        help_text="Every episode keeps its row, its outcome and its doubt; this says whose frames are kept to be watched.",
+    )
+    recording_share = forms.FloatField(
+        required=False,
+        min_value=0,
+        max_value=100,
+        label="Share",
+        widget=forms.NumberInput(attrs={"step": "any", "data-unit": "%"}),
+        help_text="Of the episodes, where a share of them is kept.",
+    )
+    recording_quota_mb = forms.IntegerField(
+        required=False,
+        min_value=1,
+        label="Quota",
+        widget=forms.NumberInput(attrs={"data-unit": "MB"}),
+        help_text="Most that recordings may take; then recording pauses and practice goes on. Empty: as much as the disk has.",
+    )
+
     def __init__(
         self,
         data: Mapping[str, Any] | None = None,
@@ -91,6 +113,7 @@ class TaskForm(forms.Form):
     def to_fields(self) -> TaskFields:
         """What the service takes; call it once the form is valid."""
         values = self.cleaned_data
+        share = values["recording_share"]
         limits = {name.removeprefix(LIMIT): v for name, v in values.items() if _is_limit(name, v)}
         return TaskFields(
             name=values["name"],
@@ -102,6 +125,9 @@ class TaskForm(forms.Form):
             horizon=values["horizon"],
             threshold=values["threshold"],
             limits=limits,
+            recording=values["recording"] or Task.Recording.ALL,
+            recording_share=0.1 if share is None else share / 100,
+            recording_quota_mb=values["recording_quota_mb"],
         )
 
 
@@ -111,11 +137,15 @@ def _is_limit(name: str, value: object) -> bool:
 
 def _values(task: Task | None, spec: EmbodimentSpec) -> dict[str, Any]:
     """Where the form starts: the task as it is, or the embodiment's defaults."""
-    said = (
-        {}
-        if task is None
-        else {"name": task.name, "slug": task.slug, "description": task.description}
-    )
+    kept = task or Task()  # a new task's own defaults
+    said = {
+        "name": kept.name,
+        "slug": kept.slug,
+        "description": kept.description,
+        "recording": kept.recording,
+        "recording_share": f"{100 * kept.recording_share:g}",
+        "recording_quota_mb": kept.recording_quota_mb,
+    }
     if task is None or task.embodiment != spec.id:
         return {
             **said,

@@ -147,6 +147,20 @@ def test_editing_changes_the_task_and_says_so(otto: User) -> None:
     assert "is changed" in text_of(response)
 
 
+def test_recording_is_a_setting_of_the_task_and_its_page_says_what_it_takes(otto: User) -> None:
+    task = make_task()
+    url = reverse("web:task_edit", args=[task.slug])
+    chosen = {"recording": "sampled", "recording_share": "25", "recording_quota_mb": "3"}
+    page_of(otto).post(url, {**FORM, "slug": task.slug, **chosen})
+    task.refresh_from_db()
+    kept = (task.recording, task.recording_share, task.recording_quota_mb)
+    assert kept == ("sampled", 0.25, 3)
+    make_run(task=task, recorded_bytes=5_200_000)
+    body = text_of(page_of(otto).get(reverse("web:task", args=[task.slug])))
+    assert "Recording is paused" in body
+    assert "of 3.0 MB" in " ".join(body.split())
+
+
 def step_of(task: Task) -> tuple[str, str]:
     """The page and query that the task offers next."""
     step = task_page(task).next_step

@@ -35,6 +35,9 @@ class TaskSerializer(serializers.ModelSerializer[Task]):
             "horizon",
             "threshold",
             "limits",
+            "recording",
+            "recording_share",
+            "recording_quota_mb",
             "created_by",
             "created_at",
             "updated_at",
@@ -82,6 +85,23 @@ class TaskGiven(Given):
         child=serializers.FloatField(),
         required=False,
         help_text="Safety limits by the embodiment's names.",
+    )
+    recording = serializers.ChoiceField(
+        Task.Recording.choices,
+        required=False,
+        help_text="Which practice episodes keep their frames; every episode keeps its row.",
+    )
+    recording_share = serializers.FloatField(
+        required=False,
+        min_value=0,
+        max_value=1,
+        help_text="Share of the episodes that is kept, where they are sampled.",
+    )
+    recording_quota_mb = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        help_text="Most MB that recordings may take; then recording pauses. Null: no quota.",
     )
 
 
