@@ -38,6 +38,12 @@ def validate_dataset(dataset_id: int) -> None:
     importing.import_dataset(dataset_id)
 
 
+@shared_task(name=enqueue.JUDGE_EPISODE)
+def judge_episode(judgement_id: int) -> None:
+    """Let a reward model look at an episode, in a process of its own."""
+    children.judge(judgement_id)
+
+
 @shared_task(name="practice.jobs.requeue_expired")
 def requeue_expired() -> None:
     """Queue again what a silent worker or a lost message left behind."""

@@ -44,6 +44,7 @@ urlpatterns = [
     path("episodes/approve/", episodes.EpisodesApprove.as_view(), name="episodes_approve"),
     path("episodes/<int:pk>/", episodes.EpisodeDetail.as_view(), name="episode"),
     path("episodes/<int:pk>/replay/", episodes.EpisodeReplay.as_view(), name="episode_replay"),
+    path("episodes/<int:pk>/judge/", episodes.EpisodeJudge.as_view(), name="episode_judge"),
     path("episodes/<int:pk>/label/", episodes.EpisodeLabel.as_view(), name="episode_label"),
     path("episodes/<int:pk>/approve/", episodes.EpisodeApprove.as_view(), name="episode_approve"),
     path("checkpoints/", checkpoints.CheckpointList.as_view(), name="checkpoints"),

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from io import BytesIO
 from typing import Any
@@ -21,7 +21,7 @@ from practice.episodes.recorder import read_episode
 from practice.episodes.types import Episode as Recorded
 from practice.errors import MissingError
 from practice.frames.film import FilmError, FilmMaker, Order
-from practice.models import Episode
+from practice.models import Episode, Judgement
 
 VIDEO_SIZE = 320
 """Width and height of a replay, pixels."""
@@ -128,11 +128,24 @@ def named_moments(
     return [Moment(step, found[step]) for step in sorted(found)]
 
 
-def replay_payload(episode: Episode) -> dict[str, Any]:
-    """The arrays of a replay as plain JSON values; unknown numbers are null, numbers keep five digits."""
+def judgement_of(episode: Episode, reward: int) -> Judgement | None:
+    """What the reward model says of the episode; None where nobody has asked, or it is not there yet."""
+    found = episode.judgements.filter(reward=reward).select_related("reward").first()
+    return found if found and len(found.distance) == episode.length + 1 else None
+
+
+def replay_payload(episode: Episode, judgement: Judgement | None = None) -> dict[str, Any]:
+    """The arrays of a replay as plain JSON values; unknown numbers are null, numbers keep five digits.
+
+    With a judgement, d and its moments are what that reward model says, not what was recorded.
+    """
     spec = _embodiment(episode).spec
     arrays = episode_arrays(episode, [name for name in spec.observation if not is_camera(name)])
     recorded = arrays.recorded
+    if judgement is not None:
+        said = (np.asarray(values, np.float32) for values in (judgement.distance, judgement.spread))
+        distance, spread = said
+        recorded = replace(recorded, distance=distance, spread=spread)
     moments = named_moments(recorded.distance, recorded.spread, arrays.threshold, arrays.length)
     return {
         "episode": episode.pk,

@@ -6,6 +6,7 @@ from practice.web import (
     checkpoints,
     datasets,
     episodes,
+    judgements,
     live,
     overview,
     people,
@@ -43,6 +44,8 @@ urlpatterns = [
     path("episodes/<int:pk>/", episodes.episode_detail, name="episode"),
     path("episodes/<int:pk>/label/", episodes.episode_label, name="episode_label"),
     path("episodes/<int:pk>/approve/", episodes.episode_approve, name="episode_approve"),
+    path("episodes/<int:pk>/judge/", judgements.episode_judge, name="episode_judge"),
+    path("episodes/<int:pk>/judgements/", judgements.episode_judgements, name="episode_judgements"),
     path("episodes/<int:pk>/replay.json", episodes.episode_replay, name="episode_replay"),
     path("episodes/<int:pk>/video.mp4", episodes.episode_video, name="episode_video"),
     path(

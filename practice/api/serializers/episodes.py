@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from practice.api.serializers.base import Given, PersonField
-from practice.models import Episode, Label, Verdict
+from practice.models import Episode, Judgement, Label, Verdict
 
 MAX_BULK = 1_000
 
@@ -104,6 +104,28 @@ class ApprovedSerializer(serializers.Serializer[Any]):
     """How many episodes were changed."""
 
     changed = serializers.IntegerField()
+
+
+class JudgeGiven(Given):
+    """Which reward model is to look."""
+
+    reward = serializers.IntegerField(min_value=1, help_text="A reward checkpoint of the task.")
+
+
+class JudgementSerializer(serializers.ModelSerializer[Judgement]):
+    """What a reward model says of an episode; empty while it is being computed."""
+
+    distance = serializers.ListField(
+        child=serializers.FloatField(), help_text="d(o, g) per observation, steps."
+    )
+    spread = serializers.ListField(
+        child=serializers.FloatField(), help_text="Standard deviation of the prediction, steps."
+    )
+
+    class Meta:
+        model = Judgement
+        fields = ["episode", "reward", "distance", "spread", "error", "asked_at"]
+        read_only_fields = fields
 
 
 class MomentSerializer(serializers.Serializer[Any]):
