@@ -168,7 +168,7 @@ def _moves(episode: Episode) -> dict[str, NDArray[np.float64]]:
 
 def _change(values: NDArray[np.floating]) -> NDArray[np.float64]:
     """How far (n, k) goes from each row to the next, (n - 1,)."""
-    return np.linalg.norm(np.diff(values.astype(np.float64), axis=0), axis=1)
+    return np.asarray(np.linalg.norm(np.diff(values.astype(np.float64), axis=0), axis=1))
 
 
 def _exceeds(

@@ -90,9 +90,9 @@ def length_outliers(lengths: Sequence[int] | NDArray[np.integer]) -> list[int]:
 def near_duplicates(sketches: Sequence[Sketch]) -> dict[int, int]:
     """Place of each episode that nearly repeats an earlier one -> place of the first of its kind.
 
-    The square distance of two episodes is the sum over features of the mean square difference, each in units of the feature's own spread over
-    the set. Firsts of their kind lie in the cells of a grid over three principal components, `NEAR` wide, and in the cells around: whoever is near
-    one finds it in his own cell, so only few pairs are compared.
+    The square distance of two episodes is the sum over features of the mean square difference, each in units of the feature's own
+    spread over the set. Firsts of their kind lie in the cells of a grid over three principal components, `NEAR` wide, and in the cells
+    around: whoever is near one finds it in his own cell, so only few pairs are compared.
     """
     if len(sketches) < 2:
         return {}
