@@ -73,13 +73,19 @@ def _patches(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def length_z(lengths: Sequence[int] | NDArray[np.integer]) -> NDArray[np.float64]:
-    """Robust z of each of (n,) lengths: 0.6745 (ln T - median) / MAD."""
+    """Robust z of each of (n,) lengths: 0.6745 (ln T - median) / MAD, with a MAD for each side of the median.
+
+    Lengths are skewed, for nearness to the goal is: one MAD for both sides would call the whole longer tail odd.
+    """
     logs = np.log(np.maximum(np.asarray(lengths, np.float64), 1.0))
     if not logs.size:
         return logs
     away = logs - np.median(logs)
-    least = np.log1p(ODD_SHARE) / ODD_LENGTH
-    return np.asarray(away / max(np.median(np.abs(away)) / 0.6745, least))
+    below, above = (
+        max(float(np.median(np.abs(side))) / 0.6745, np.log1p(ODD_SHARE) / ODD_LENGTH)
+        for side in (away[away <= 0], away[away >= 0])
+    )
+    return np.asarray(np.where(away < 0, away / below, away / above))
 
 
 def length_outliers(lengths: Sequence[int] | NDArray[np.integer]) -> list[int]:

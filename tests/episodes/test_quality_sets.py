@@ -100,6 +100,11 @@ def test_lengths_that_merely_vary_are_not(lengths: list[int]) -> None:
     assert length_outliers(lengths) == []
 
 
+def test_a_skewed_spread_of_lengths_is_not_odd() -> None:
+    near_to_far = (110 * np.random.default_rng(7).beta(4, 1, 500) + 1).astype(int)
+    assert len(length_outliers(near_to_far)) < 10
+
+
 @given(st.lists(st.integers(1, 1000), min_size=1, max_size=40), st.integers(2, 9))
 def test_the_unit_of_length_changes_no_z(lengths: list[int], factor: int) -> None:
     stretched = length_z([factor * length for length in lengths])
