@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,10 @@ IDLE = 0.5
 """An episode that stands still for a larger share of its steps stands out."""
 CLIPPED = 0.25
 """Likewise for the share of its action values at a bound."""
+ABOVE = 1.5
+"""And both must be so many times the set's median: what all do does not stand out."""
 DROPPED = 0.05
-"""Likewise for repeated frames, as a share of its length."""
+"""Likewise for repeated frames, as a share of the length."""
 BINS = 24
 MOST_SHOWN = 50
 """Episodes that stand out, and groups of duplicates, that a page lists."""
@@ -85,7 +87,7 @@ def quality_view(rows: EpisodeQuerySet) -> QualityView:
     if not known:
         return QualityView(total=len(found), measured=0)
     qualities = [quality for _, _, quality in known]
-    shaky, usual = _shaky(qualities), float(np.median([q.length for q in qualities]))
+    shaky, usual = _shaky(qualities), _Usual.of(qualities)
     odd = [
         Oddity(pk, uid, quality.length, reasons)
         for (pk, uid, quality), rough in zip(known, shaky.tolist(), strict=True)
@@ -106,6 +108,24 @@ def quality_view(rows: EpisodeQuerySet) -> QualityView:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Usual:
+    """Medians of a set."""
+
+    length: float
+    idle: float
+    clipped: float
+
+    @classmethod
+    def of(cls, qualities: Sequence[Quality]) -> Self:
+        """Those of these episodes; what is not known counts as none."""
+        return cls(
+            float(np.median([q.length for q in qualities])),
+            float(np.median([q.idle_share for q in qualities])),
+            float(np.median([q.clipped_share or 0.0 for q in qualities])),
+        )
+
+
 def _shaky(qualities: Sequence[Quality]) -> NDArray[np.bool_]:
     """Which move far less smoothly than the others: robust z of the jerk above `ODD_LENGTH`; the jerk is a logarithm already."""
     jerk = np.array([np.nan if q.jerk is None else q.jerk for q in qualities], np.float64)
@@ -116,15 +136,16 @@ def _shaky(qualities: Sequence[Quality]) -> NDArray[np.bool_]:
     return np.asarray(away / max(np.nanmedian(np.abs(away)) / 0.6745, least) > ODD_LENGTH)
 
 
-def _reasons(quality: Quality, *, rough: bool, usual: float) -> list[str]:
+def _reasons(quality: Quality, *, rough: bool, usual: _Usual) -> list[str]:
     told = []
+    idle, clipped = quality.idle_share, quality.clipped_share or 0.0
     if quality.odd_length:
-        told.append(f"{quality.length} steps long, the median is {usual:.0f}")
-    if quality.idle_share > IDLE:
+        told.append(f"{quality.length} steps long, the median is {usual.length:.0f}")
+    if idle > max(IDLE, ABOVE * usual.idle):
         rest = f"the longest rest is from {quality.idle_first} to {quality.idle_end}"
-        told.append(f"stands still for {100 * quality.idle_share:.0f} % of its steps; {rest}")
-    if (quality.clipped_share or 0) > CLIPPED:
-        told.append(f"{100 * (quality.clipped_share or 0):.0f} % of its commands are at a bound")
+        told.append(f"stands still for {100 * idle:.0f} % of its steps; {rest}")
+    if clipped > max(CLIPPED, ABOVE * usual.clipped):
+        told.append(f"{100 * clipped:.0f} % of its commands are at a bound")
     if quality.dropped > max(1, DROPPED * quality.length):
         told.append(f"a camera repeats {quality.dropped} frames while the robot moves")
     if rough:

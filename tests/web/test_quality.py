@@ -94,3 +94,12 @@ def test_the_list_is_filtered(
     assert {row.pk for row in page.context["page"]} == {rows[place].pk for place in places}
     strange = page_of(vera).get("/episodes/?odd=x&idle=x")
     assert len(strange.context["page"]) == 15
+
+
+def test_what_all_do_does_not_stand_out() -> None:
+    dataset, rows = mixed()
+    judge_dataset(dataset)
+    for row in Episode.objects.filter(pk__in=[row.pk for row in rows]):
+        row.quality |= {"clipped_share": 0.4, "odd_length": False, "length_z": 0.0, "jerk": None}
+        row.save(update_fields=["quality"])
+    assert quality_view(dataset.episodes.all()).odd == 0
