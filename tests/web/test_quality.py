@@ -103,3 +103,12 @@ def test_what_all_do_does_not_stand_out() -> None:
         row.quality |= {"clipped_share": 0.4, "odd_length": False, "length_z": 0.0, "jerk": None}
         row.save(update_fields=["quality"])
     assert quality_view(dataset.episodes.all()).odd == 0
+
+
+def test_a_long_rest_is_a_moment_of_the_replay(vera: User) -> None:
+    episode = make_episodes(count=1, quality={"idle_first": 3, "idle_end": 9})[0]
+    url = reverse("web:episode_replay", args=[episode.pk])
+    moments = page_of(vera).get(url).json()["moments"]
+    assert {"step": 3, "name": "rests until 9"} in moments
+    Episode.objects.filter(pk=episode.pk).update(quality={"idle_first": 3, "idle_end": 5})
+    assert "rests" not in page_of(vera).get(url).content.decode()
