@@ -13,7 +13,7 @@ from django.utils import timezone
 from practice import children
 from practice.devices import DeviceSlots, visible_devices
 from practice.models import Worker
-from practice.services import enqueue, housekeeping, importing, leases
+from practice.services import enqueue, housekeeping, importing, leases, quality
 
 HEARTBEAT_SECONDS = 5.0
 
@@ -42,6 +42,12 @@ def validate_dataset(dataset_id: int) -> None:
 def judge_episode(judgement_id: int) -> None:
     """Let a reward model look at an episode, in a process of its own."""
     children.judge(judgement_id)
+
+
+@shared_task(name=enqueue.JUDGE_QUALITY)
+def judge_quality(dataset_id: int) -> None:
+    """Measure the quality of a dataset's episodes."""
+    quality.judge_dataset_by_id(dataset_id)
 
 
 @shared_task(name="practice.jobs.requeue_expired")

@@ -92,7 +92,10 @@ TEMPLATES = [
         "DIRS": [ROOT / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
-            "libraries": {"ui": "practice.web.templatetags.ui"},
+            "libraries": {
+                "ui": "practice.web.templatetags.ui",
+                "quality": "practice.web.templatetags.quality",
+            },
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",

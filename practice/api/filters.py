@@ -10,6 +10,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
 from practice.models import ApiToken, Checkpoint, Dataset, Episode, Evaluation, Run, Task, Verdict
+from practice.selectors.episodes import ODD
 
 BIGGEST_ID = 2**63 - 1
 NOBODY = "none"
@@ -32,6 +33,16 @@ class SlugFilter(CharFilter):  # type: ignore[misc]
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(field_name="task__slug", label="The task's slug.", **kwargs)
+
+
+@extend_schema_field({"type": "number", "minimum": 0, "maximum": 1})
+class ShareFilter(Filter):  # type: ignore[misc]
+    """Rows in which a share, measured of their recording, is larger."""
+
+    field_class = forms.FloatField
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(lookup_expr="gt", min_value=0, max_value=1, **kwargs)
 
 
 class TaskFilters(FilterSet):  # type: ignore[misc]
@@ -113,6 +124,14 @@ class EpisodeOfRunFilters(FilterSet):  # type: ignore[misc]
         choices=[("true", "approved"), ("false", "refused"), (NOBODY, "nobody has said")],
         method="by_approval",
     )
+    idle_over = ShareFilter(field_name="quality__idle_share", label="Least share of idle steps.")
+    clipped_over = ShareFilter(
+        field_name="quality__clipped_share", label="Least share of action values at a bound."
+    )
+    odd = ChoiceFilter(
+        choices=[("duplicate", "nearly repeats another"), ("length", "falls out of its dataset")],
+        method="by_oddity",
+    )
     order = ChoiceFilter(
         choices=[("new", "newest first"), ("doubt", "most doubtful first")],
         method="in_order",
@@ -130,6 +149,10 @@ class EpisodeOfRunFilters(FilterSet):  # type: ignore[misc]
     def by_approval(self, rows: QuerySet[Episode], _name: str, value: str) -> QuerySet[Episode]:
         """Approved, refused, or undecided."""
         return rows.filter(approved=APPROVALS[value])
+
+    def by_oddity(self, rows: QuerySet[Episode], _name: str, value: str) -> QuerySet[Episode]:
+        """Near-duplicates or odd lengths."""
+        return rows.filter(ODD[value])
 
     def in_order(self, rows: QuerySet[Episode], _name: str, value: str) -> QuerySet[Episode]:
         """Newest or most doubtful first."""

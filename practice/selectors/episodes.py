@@ -20,6 +20,12 @@ COUNT_LIMIT = 10_000
 
 UNLABELLED = "none"
 DISAGREE = "disagree"
+OVER = ("10", "25", "50", "75")
+"""Shares of idle steps or clipped actions to ask for, per cent."""
+ODD: Mapping[str, Q] = {
+    "duplicate": Q(quality__duplicate_of__gt=0),
+    "length": Q(quality__odd_length=True),
+}
 APPROVALS = {"yes": True, "no": False, "open": None}
 
 # Name -> (what people read, fields, the first of which decides; "-" is descending). The id settles ties, newest first.
@@ -53,6 +59,12 @@ class EpisodeFilter:
     """ "disagree": the detector and the simulator say different things."""
     recorded: str = ""
     """yes, or no where the task's recording left the frames out."""
+    idle: str = ""
+    """Stands still for more than so many per cent of its steps."""
+    clipped: str = ""
+    """More than so many per cent of its action values are at a bound."""
+    odd: str = ""
+    """duplicate: nearly repeats an earlier one; length: falls out of its dataset."""
     order: str = "doubt"
 
     @classmethod
@@ -68,6 +80,9 @@ class EpisodeFilter:
             "approved": [*APPROVALS],
             "truth": [DISAGREE],
             "recorded": ["yes", "no"],
+            "idle": OVER,
+            "clipped": OVER,
+            "odd": [*ODD],
         }
         for name, allowed in choices.items():
             if known[name] not in allowed:
@@ -107,6 +122,7 @@ class FilterChoices:
     datasets: list[tuple[int, str]]
     ways: tuple[str, ...] = get_args(EndedBy)
     """What can end an episode."""
+    overs: tuple[str, ...] = OVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +179,11 @@ def _where(wanted: EpisodeFilter) -> Q:
         where &= Q(blob_key="") if wanted.recorded == "no" else ~Q(blob_key="")
     if wanted.truth == DISAGREE:
         where &= _DISAGREES
+    for share in ("idle", "clipped"):
+        if over := getattr(wanted, share):
+            where &= Q(**{f"quality__{share}_share__gt": int(over) / 100})
+    if wanted.odd:
+        where &= ODD[wanted.odd]
     return where
 
 

@@ -1,7 +1,7 @@
 """One episode as its replay needs it: arrays, key moments, facts, and the video drawn from the recorded observations."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from io import BytesIO
@@ -28,6 +28,8 @@ VIDEO_SIZE = 320
 DRAWING = 2
 """Grows when a renderer or the encoder changes what a replay looks like, so that browsers ask again."""
 MAX_JUMPS = 6
+LONG_REST = 5
+"""Control steps; a shorter rest is no moment."""
 DISCOUNT = 0.9
 """gamma of the practice reward where the run names none."""
 
@@ -128,6 +130,15 @@ def named_moments(
     return [Moment(step, found[step]) for step in sorted(found)]
 
 
+def _with_rest(moments: list[Moment], quality: Mapping[str, Any]) -> list[Moment]:
+    """The same with the frame at which the longest stretch without movement begins, where it is long."""
+    first, end = quality.get("idle_first", 0), quality.get("idle_end", 0)
+    if end - first < LONG_REST or any(moment.step == first for moment in moments):
+        return moments
+    rest = Moment(first, f"rests until {end}")
+    return sorted([*moments, rest], key=lambda moment: moment.step)
+
+
 def judgement_of(episode: Episode, reward: int) -> Judgement | None:
     """What the reward model says of the episode; None where nobody has asked, or it is not there yet."""
     found = episode.judgements.filter(reward=reward).select_related("reward").first()
@@ -147,6 +158,7 @@ def replay_payload(episode: Episode, judgement: Judgement | None = None) -> dict
         distance, spread = said
         recorded = replace(recorded, distance=distance, spread=spread)
     moments = named_moments(recorded.distance, recorded.spread, arrays.threshold, arrays.length)
+    moments = _with_rest(moments, episode.quality)
     return {
         "episode": episode.pk,
         "steps": arrays.length,

@@ -11,7 +11,8 @@ log = logging.getLogger(__name__)
 EXECUTE_RUN = "practice.jobs.execute_run"
 VALIDATE_DATASET = "practice.jobs.validate_dataset"
 JUDGE_EPISODE = "practice.jobs.judge_episode"
-JOB_NAMES = (EXECUTE_RUN, VALIDATE_DATASET, JUDGE_EPISODE)
+JUDGE_QUALITY = "practice.jobs.judge_quality"
+JOB_NAMES = (EXECUTE_RUN, VALIDATE_DATASET, JUDGE_EPISODE, JUDGE_QUALITY)
 
 
 def enqueue_on_commit(job: str, row_id: int, *, queue: str) -> None:

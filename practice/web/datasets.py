@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from practice.errors import PracticeError
 from practice.models import Dataset, Task
 from practice.selectors import datasets as selector
+from practice.selectors.quality import quality_view
 from practice.selectors.tasks import find_task, spec_of
 from practice.services.datasets import receive_upload
 from practice.web import errors, formats
@@ -94,6 +95,7 @@ def dataset_detail(request: PageRequest, pk: int) -> HttpResponse:
     context = {
         "dataset": dataset,
         "view": selector.report_of(dataset),
+        "quality": quality_view(dataset.episodes.all()),
         "runs": selector.runs_on(dataset),
         "waits": selector.why_waiting(dataset),
     }
