@@ -18,7 +18,7 @@ from practice.episodes.errors import DatasetError
 from practice.episodes.intake import take_in
 from practice.episodes.lerobot_expect import Expectations
 from practice.episodes.lerobot_format import Feature
-from practice.episodes.lerobot_layout import Notes
+from practice.episodes.notes import Notes
 from practice.episodes.lerobot_read import read_episodes
 from practice.episodes.lerobot_stats import RunningStats
 from practice.episodes.lerobot_validate import validate_dataset
@@ -44,13 +44,14 @@ def test_the_documented_layout(tmp_path: Path) -> None:
     assert write(root, episodes, notes=lambda _: notes) == Written(3, 12, 2)
     files = sorted(p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file())
     assert files == [
+        "README.md",
         "data/chunk-000/file-000.parquet",
         "meta/episodes/chunk-000/file-000.parquet",
         "meta/info.json",
         "meta/stats.json",
         "meta/tasks.parquet",
     ]
-    info = json.loads((root / files[2]).read_text())
+    info = json.loads((root / files[3]).read_text())
     assert info["codebase_version"] == "v3.0"
     assert info["splits"] == {"train": "0:3"}
     assert [info[f"total_{n}"] for n in ("episodes", "frames", "tasks")] == [3, 12, 2]
