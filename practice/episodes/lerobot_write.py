@@ -62,8 +62,9 @@ def write_dataset(
     """Write `episodes` to the new folder `path`, or to the file `path` when `as_zip`.
 
     `features` describes each observation and the action; `next.done`, `next.success` and, with `with_reward`,
-    `next.reward` = d(o_t) - d(o_t+1) are added. `title` heads the card. `progress` gets the episodes written so far. Raises DatasetError for an
-    episode that does not fit, and FileExistsError when the folder is already there; then nothing is left at `path`.
+    `next.reward` = d(o_t) - d(o_t+1) are added. `title` heads the card. `progress` gets the episodes written so far.
+    Raises DatasetError for an episode that does not fit or a camera that cannot be filmed, and FileExistsError when the folder
+    is already there; then nothing is left at `path`.
     """
     layout = Layout(checked_features(features), fps, robot_type, with_reward, cameras == "video")
 

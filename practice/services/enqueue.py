@@ -10,7 +10,8 @@ log = logging.getLogger(__name__)
 
 EXECUTE_RUN = "practice.jobs.execute_run"
 VALIDATE_DATASET = "practice.jobs.validate_dataset"
-JOB_NAMES = (EXECUTE_RUN, VALIDATE_DATASET)
+WRITE_EXPORT = "practice.jobs.write_export"
+JOB_NAMES = (EXECUTE_RUN, VALIDATE_DATASET, WRITE_EXPORT)
 
 
 def enqueue_on_commit(job: str, row_id: int, *, queue: str) -> None:
