@@ -15,7 +15,7 @@ from practice.learning.config import EvaluationConfig, PracticeConfig, SFTConfig
 from practice.learning.data import Demonstrations
 from practice.learning.work import TaskFacts, Work, make_evaluation, make_practice, make_sft
 from practice.models import Checkpoint, Run, Task, VersionMember
-from practice.selectors.recordings import read_members
+from practice.selectors.shards import read_members
 from practice.services.versions import freeze_for
 
 

@@ -16,7 +16,7 @@ from practice.episodes.recorder import observations_of
 from practice.episodes.types import Episode as Recorded
 from practice.errors import InvalidError
 from practice.models import DatasetVersion, Episode, Export, Task, VersionMember
-from practice.selectors.recordings import read_members
+from practice.selectors.shards import read_members
 
 Cameras = Literal["image", "video"]
 

@@ -26,7 +26,14 @@ from practice.services.exporting import delete_export, start_export, write_expor
 from practice.services.labels import label_episode
 from practice.services.versions import freeze
 from tests.examples import recorded_of
-from tests.factories import make_checkpoint, make_dataset, make_demos, make_episodes, make_run, make_task
+from tests.factories import (
+    make_checkpoint,
+    make_dataset,
+    make_demos,
+    make_episodes,
+    make_run,
+    make_task,
+)
 from tests.services.conftest import Committed
 
 pytestmark = pytest.mark.django_db
