@@ -11,6 +11,7 @@ from practice.episodes import lerobot_format as fmt
 from practice.episodes.errors import EpisodesError
 
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
+_KIND = "dataset"
 
 
 class HubError(EpisodesError):
@@ -28,18 +29,18 @@ def push_folder(folder: Path, repo: str, *, token: str) -> str:
     Files of an earlier push that this one lacks are removed. Raises HubError, which never holds the token.
     """
     api = HfApi(token=token)
-    where = {"repo_id": repo, "repo_type": "dataset"}
     try:
-        url = api.create_repo(**where, private=True, exist_ok=True)
+        url = api.create_repo(repo_id=repo, repo_type=_KIND, private=True, exist_ok=True)
         api.upload_folder(
-            **where,
+            repo_id=repo,
+            repo_type=_KIND,
             folder_path=folder,
             delete_patterns=["data/**", "meta/**", "videos/**"],
             commit_message="Dataset exported from efmweb",
         )
         with suppress(RevisionNotFoundError):
-            api.delete_tag(**where, tag=fmt.VERSION)
-        api.create_tag(**where, tag=fmt.VERSION)
+            api.delete_tag(repo_id=repo, repo_type=_KIND, tag=fmt.VERSION)
+        api.create_tag(repo_id=repo, repo_type=_KIND, tag=fmt.VERSION)
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         said = str(error).partition("\n")[0].replace(token, "[token]")[:200]
         raise HubError(repo, f"was not pushed to the Hub: {said}") from error

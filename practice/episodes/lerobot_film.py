@@ -50,7 +50,7 @@ class Span:
 class Film:
     """The mp4 files of one camera, a new one above `VIDEO_MEGABYTES`."""
 
-    def __init__(self, root: Path, camera: str, shape: tuple[int, int, int], fps: int) -> None:
+    def __init__(self, root: Path, camera: str, shape: tuple[int, ...], fps: int) -> None:
         """`shape` is (H, W, 3). Raises DatasetError when a side is odd."""
         check_even(camera, shape)
         self._root, self._camera, self._shape, self._fps = root, camera, shape, fps

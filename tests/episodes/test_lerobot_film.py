@@ -46,15 +46,16 @@ def write(path: Path, episodes: list[Episode], **options: Any) -> None:
     )
 
 
-def frames_of(path: Path) -> tuple[list[float], list[bool], NDArray[np.float64]]:
+def frames_of(path: Path) -> tuple[list[float | None], list[bool], NDArray[np.float64]]:
     """Times in seconds, which are keyframes, and the mean grey of each frame."""
     with av.open(str(path)) as film:
         stream = film.streams.video[0]
         context = stream.codec_context
-        assert (context.name, context.pix_fmt, stream.average_rate) == ("h264", "yuv420p", FPS)
+        assert (context.name, context.pix_fmt) == ("h264", "yuv420p")
+        assert stream.average_rate == FPS
         frames = list(film.decode(stream))
         greys = [frame.to_ndarray(format="rgb24").mean() for frame in frames]
-        times = [float(frame.pts * frame.time_base) for frame in frames]
+        times = [frame.time for frame in frames]
         return times, [bool(frame.key_frame) for frame in frames], np.array(greys)
 
 

@@ -22,6 +22,7 @@ from practice.models import Dataset, Episode, Export, User
 from practice.rows import episode_row
 from practice.services import enqueue, exporting, leases
 from practice.services.edits import exclude_episodes, reword_episodes, trim_episode
+from practice.services.export_files import write_version
 from practice.services.exporting import delete_export, start_export, write_export
 from practice.services.labels import label_episode
 from practice.services.versions import freeze
@@ -203,7 +204,7 @@ def test_an_export_deleted_while_it_is_written_leaves_nothing(
     otto: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     export = start_export(make_demos(count=1), by=otto)
-    honest = exporting.write_version
+    honest = write_version
 
     def deleted_meanwhile(*args: Any, **kwargs: Any) -> Any:
         Export.objects.filter(pk=export.pk).delete()
