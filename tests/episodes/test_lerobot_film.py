@@ -46,7 +46,7 @@ def write(path: Path, episodes: list[Episode], **options: Any) -> None:
     )
 
 
-def frames_of(path: Path) -> tuple[list[float | None], list[bool], NDArray[np.float64]]:
+def frames_of(path: Path) -> tuple[list[float], list[bool], NDArray[np.float64]]:
     """Times in seconds, which are keyframes, and the mean grey of each frame."""
     with av.open(str(path)) as film:
         stream = film.streams.video[0]
