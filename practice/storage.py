@@ -43,3 +43,8 @@ def checkpoint_key(digest: str) -> str:
 def film_key(tag: str) -> str:
     """Key of the drawn replay of one episode; it can always be drawn again."""
     return f"films/{tag[:2]}/{tag}.mp4"
+
+
+def export_key(export_id: int) -> str:
+    """Key of a finished export."""
+    return f"exports/{export_id}.zip"

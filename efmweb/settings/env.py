@@ -112,6 +112,9 @@ class Environment:
         "Free megabytes of disk below which frames of practice are no longer recorded.",
     )
     token_days: int = _variable("EFM_TOKEN_DAYS", 90, "Days until a new API token ends.")
+    hub_token: str = _variable(
+        "EFM_HUB_TOKEN", "", "Write token of the Hugging Face Hub, with which exports are pushed."
+    )
 
 
 def variables() -> list[tuple[str, str, str]]:

@@ -9,7 +9,17 @@ from django_filters import CharFilter, ChoiceFilter, Filter, FilterSet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
-from practice.models import ApiToken, Checkpoint, Dataset, Episode, Evaluation, Run, Task, Verdict
+from practice.models import (
+    ApiToken,
+    Checkpoint,
+    Dataset,
+    Episode,
+    Evaluation,
+    Export,
+    Run,
+    Task,
+    Verdict,
+)
 from practice.selectors.episodes import ODD
 
 BIGGEST_ID = 2**63 - 1
@@ -86,6 +96,17 @@ class DatasetFilters(FilterSet):  # type: ignore[misc]
 
     class Meta:
         model = Dataset
+        fields: list[str] = []
+
+
+class ExportFilters(FilterSet):  # type: ignore[misc]
+    """Exports."""
+
+    dataset = IdFilter(field_name="version__dataset", label="The dataset's id.")
+    state = ChoiceFilter(choices=Export.State.choices)
+
+    class Meta:
+        model = Export
         fields: list[str] = []
 
 

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from practice.errors import PracticeError
 from practice.models import Dataset, Task
 from practice.selectors import datasets as selector
+from practice.selectors.exports import exports_of
 from practice.selectors.quality import quality_view
 from practice.selectors.tasks import find_task, spec_of
 from practice.services.datasets import receive_upload
@@ -98,5 +99,7 @@ def dataset_detail(request: PageRequest, pk: int) -> HttpResponse:
         "quality": quality_view(dataset.episodes.all()),
         "runs": selector.runs_on(dataset),
         "waits": selector.why_waiting(dataset),
+        "exports": exports_of(request.user, dataset),
+        "hub": bool(settings.EFM_HUB_TOKEN),
     }
     return render_page(request, "datasets/detail.html", "datasets/_panels.html", context)

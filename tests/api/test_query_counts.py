@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from practice.models import Run, User
+from practice.models import DatasetVersion, Export, Run, User
 from practice.services.people import issue_token
 from tests.api.conftest import Api
 from tests.api.test_run_records import episode_row
@@ -30,6 +30,8 @@ COUNTS = {
     "tasks/{task}/": 4,
     "datasets/": 5,
     "datasets/{dataset}/": 4,
+    "exports/": 5,
+    "exports/{export}/": 4,
     "runs/": 9,
     "runs/{run}/": 8,
     "runs/{run}/points/": 5,
@@ -59,7 +61,19 @@ def names(vera: User) -> dict[str, object]:
         make_worker()
         episodes = [episode_row(run, number) for number in range(3)]
         issue_token(vera, by=vera, name="script")
+        export = Export.objects.create(
+            version=DatasetVersion.objects.create(
+                dataset=dataset,
+                number=1,
+                digest="0" * 64,
+                episodes=2,
+                frames=120,
+                created_by=dataset.created_by,
+            ),
+            created_by=dataset.created_by,
+        )
     return {
+        "export": export.pk,
         "task": run.task.slug,
         "dataset": dataset.pk,
         "run": run.pk,
