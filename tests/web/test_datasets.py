@@ -55,7 +55,7 @@ def test_a_script_is_told_where_to_go(otto: User) -> None:
     ("fields", "said"),
     [
         (dict, "Choose the .zip"),
-        (lambda: {"file": archive("demos.tar")}, "demos.tar"),
+        (lambda: {"file": archive("demos.rar")}, "demos.rar"),
         (lambda: {"file": SimpleUploadedFile("empty.zip", b"")}, "empty"),
     ],
 )
