@@ -23,6 +23,11 @@ def partial_upload(upload_id: UUID) -> Path:
     return Path(settings.FILE_UPLOAD_TEMP_DIR) / f"{upload_id}.part"
 
 
+def partial_uploads() -> list[Path]:
+    """All that lie there."""
+    return sorted(Path(settings.FILE_UPLOAD_TEMP_DIR).glob("*.part"))
+
+
 def dataset_shard_key(dataset_id: int, number: int) -> str:
     """Key of one shard of a dataset's kept episodes."""
     return f"datasets/{dataset_id}/episodes-{number:04d}.parquet"

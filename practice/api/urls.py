@@ -14,6 +14,7 @@ from practice.api.views import (
     schema,
     tasks,
     tokens,
+    uploads,
 )
 
 app_name = "api"
@@ -29,6 +30,8 @@ urlpatterns = [
     path("tasks/<slug:slug>/restore/", tasks.TaskRestore.as_view(), name="task_restore"),
     path("datasets/", datasets.DatasetList.as_view(), name="datasets"),
     path("datasets/<int:pk>/", datasets.DatasetDetail.as_view(), name="dataset"),
+    path("uploads/", uploads.UploadList.as_view(), name="uploads"),
+    path("uploads/<str:upload_id>/", uploads.UploadDetail.as_view(), name="upload"),
     path("runs/", runs.RunList.as_view(), name="runs"),
     path("runs/<int:pk>/", runs.RunDetail.as_view(), name="run"),
     path("runs/<int:pk>/pause/", runs.RunPause.as_view(), name="run_pause"),

@@ -30,6 +30,7 @@ COUNTS = {
     "tasks/{task}/": 4,
     "datasets/": 5,
     "datasets/{dataset}/": 4,
+    "uploads/": 5,
     "runs/": 9,
     "runs/{run}/": 8,
     "runs/{run}/points/": 5,
@@ -59,6 +60,10 @@ def names(vera: User) -> dict[str, object]:
         make_worker()
         episodes = [episode_row(run, number) for number in range(3)]
         issue_token(vera, by=vera, name="script")
+        tomorrow = timezone.now() + timedelta(days=1)
+        Upload.objects.create(
+            task=run.task, person=vera, filename="a.zip", size=1, expires_at=tomorrow
+        )
     return {
         "task": run.task.slug,
         "dataset": dataset.pk,
