@@ -158,9 +158,10 @@ def write_member(member: Member, chunks: Iterable[bytes], folder: Path) -> None:
 @contextmanager
 def damage_named(file: str, reason: str, *kinds: type[Exception]) -> Iterator[None]:
     """Turn what a reader raises over damaged bytes (`kinds` and kin) into an ArchiveError. A full disk stays an OSError."""
+    damage: tuple[type[Exception], ...] = (*kinds, ValueError, EOFError, zlib.error)
     try:
         yield
-    except (*kinds, ValueError, EOFError, zlib.error) as error:
+    except damage as error:
         raise ArchiveError(file, f"{reason}: {error}") from error
     except OSError as error:
         if error.filename is not None or error.errno not in {None, 22}:

@@ -3,11 +3,14 @@
 Three of each belong to the session: the session itself, the person, the role.
 """
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from practice.models import Run, User
+from practice.models import Run, Upload, User
 from practice.services.people import issue_token
 from tests.api.conftest import Api
 from tests.api.test_run_records import episode_row

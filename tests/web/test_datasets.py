@@ -54,7 +54,7 @@ def test_a_script_is_told_where_to_go(otto: User) -> None:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        (dict, "Choose the .zip"),
+        (dict, "Choose the packed dataset"),
         (lambda: {"file": archive("demos.rar")}, "demos.rar"),
         (lambda: {"file": SimpleUploadedFile("empty.zip", b"")}, "empty"),
     ],

@@ -47,7 +47,7 @@ class TusEndpoint(Endpoint):
             tus.check_version(request)
 
     @extend_schema(exclude=True)
-    def options(self, _request: Request, *_args: Any, **_kwargs: Any) -> Response:
+    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Which tus is spoken here, and how large a file may be."""
         return Response(status=204, headers=tus.capabilities())
 
