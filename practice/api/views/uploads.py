@@ -47,7 +47,9 @@ class TusEndpoint(Endpoint):
             tus.check_version(request)
 
     @extend_schema(exclude=True)
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def options(  # type: ignore[override]  # as REST framework's own
+        self, request: Request, *args: Any, **kwargs: Any
+    ) -> Response:
         """Which tus is spoken here, and how large a file may be."""
         return Response(status=204, headers=tus.capabilities())
 
