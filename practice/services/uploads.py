@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import PurePosixPath
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -25,8 +26,6 @@ KEPT = timedelta(days=3)
 """How long an upload waits for its next piece."""
 UNFINISHED = 10
 """Unfinished uploads a person may have at a time."""
-ROOM = 1 << 30
-"""Bytes of the disk that no upload may take."""
 
 
 @transaction.atomic
@@ -57,7 +56,7 @@ def begin(
     )
     place = partial_upload(upload.pk)
     place.parent.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(place.parent).free - ROOM
+    free = shutil.disk_usage(place.parent).free - settings.EFM_DISK_RESERVE
     if size > free:
         raise TooLargeError(
             f"{filename!r} needs {size >> 20} MB and the server's disk has {max(free, 0) >> 20} MB for it; ask whoever runs it.",

@@ -130,9 +130,9 @@ def test_too_large_a_file_is_refused_at_once(operator: Api, task: Task, settings
 
 
 def test_a_file_larger_than_the_disk_is_refused(
-    operator: Api, task: Task, monkeypatch: pytest.MonkeyPatch
+    operator: Api, task: Task, settings: Settings
 ) -> None:
-    monkeypatch.setattr(uploads, "ROOM", 1 << 60)
+    settings.EFM_DISK_RESERVE = 1 << 60
     answer = begin(operator, task)
     assert answer.status == 413
     assert "0 MB for it" in answer.error["message"]
