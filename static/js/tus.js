@@ -43,13 +43,12 @@ const keyOf = (task, file) => `${PREFIX}${task}:${file.size}:${file.lastModified
 
 /** Names and shares of what was begun for a task and is not finished: [{ name, share }]. */
 export function unfinished(task) {
-  const found = [];
-  for (let i = 0; i < localStorage.length; i += 1) {
-    const key = localStorage.key(i);
-    const entry = key.startsWith(`${PREFIX}${task}:`) && remembered(key);
-    if (entry) found.push({ name: entry.name, share: entry.share ?? 0 });
+  try {
+    const keys = Object.keys(localStorage).filter((key) => key.startsWith(`${PREFIX}${task}:`));
+    return keys.map(remembered).filter(Boolean).map(({ name, share }) => ({ name, share }));
+  } catch {
+    return [];
   }
-  return found;
 }
 
 export class Transfer {
