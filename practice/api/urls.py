@@ -15,6 +15,7 @@ from practice.api.views import (
     schema,
     tasks,
     tokens,
+    uploads,
 )
 
 app_name = "api"
@@ -34,6 +35,8 @@ urlpatterns = [
     path("exports/", exports.ExportList.as_view(), name="exports"),
     path("exports/<int:pk>/", exports.ExportDetail.as_view(), name="export"),
     path("exports/<int:pk>/download/", exports.ExportDownload.as_view(), name="export_download"),
+    path("uploads/", uploads.UploadList.as_view(), name="uploads"),
+    path("uploads/<str:upload_id>/", uploads.UploadDetail.as_view(), name="upload"),
     path("runs/", runs.RunList.as_view(), name="runs"),
     path("runs/<int:pk>/", runs.RunDetail.as_view(), name="run"),
     path("runs/<int:pk>/pause/", runs.RunPause.as_view(), name="run_pause"),

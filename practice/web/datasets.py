@@ -62,7 +62,7 @@ def dataset_new(request: PageRequest, slug: str) -> HttpResponse:
         "form": form,
         "task": task,
         "spec": spec_of(task),
-        "limit_text": f"LeRobotDataset v3.0 as .zip, up to {limit}",
+        "limit_text": f".zip, .tar, .tar.gz or .tgz, up to {limit}",
     }
     return render(request, "datasets/new.html", context)
 

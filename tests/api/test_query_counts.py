@@ -3,11 +3,14 @@
 Three of each belong to the session: the session itself, the person, the role.
 """
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from practice.models import DatasetVersion, Export, Run, User
+from practice.models import DatasetVersion, Export, Run, Upload, User
 from practice.services.people import issue_token
 from tests.api.conftest import Api
 from tests.api.test_run_records import episode_row
@@ -32,6 +35,7 @@ COUNTS = {
     "datasets/{dataset}/": 4,
     "exports/": 5,
     "exports/{export}/": 4,
+    "uploads/": 5,
     "runs/": 9,
     "runs/{run}/": 8,
     "runs/{run}/points/": 5,
@@ -71,6 +75,10 @@ def names(vera: User) -> dict[str, object]:
                 created_by=dataset.created_by,
             ),
             created_by=dataset.created_by,
+        )
+        tomorrow = timezone.now() + timedelta(days=1)
+        Upload.objects.create(
+            task=run.task, person=vera, filename="a.zip", size=1, expires_at=tomorrow
         )
     return {
         "export": export.pk,
