@@ -126,7 +126,8 @@ def test_round_trip(tmp_path: Path, as_zip: bool) -> None:
         make_episode(i, steps=2 + i % 5, instruction=f"go to {i % 3} o'clock", success=i % 4 > 0)
         for i in range(23)
     ]
-    path, folder = tmp_path / "set", tmp_path / "set"
+    path = tmp_path / ("set.zip" if as_zip else "set")
+    folder = path
     write(path, episodes, as_zip=as_zip)
     expect = Expectations({"observation.state": (3,), "action": (2,)}, 10)
     if as_zip:
