@@ -20,6 +20,14 @@ COUNT_LIMIT = 10_000
 
 UNLABELLED = "none"
 DISAGREE = "disagree"
+_TRIMMED = Q(trim_first__isnull=False) | Q(trim_end__isnull=False)
+CORRECTIONS = {
+    "excluded": Q(excluded=True),
+    "included": Q(excluded=False),
+    "trimmed": _TRIMMED,
+    "untrimmed": ~_TRIMMED,
+}
+"""What people corrected: name -> the rows."""
 APPROVALS = {"yes": True, "no": False, "open": None}
 
 # Name -> (what people read, fields, the first of which decides; "-" is descending). The id settles ties, newest first.
@@ -53,6 +61,8 @@ class EpisodeFilter:
     """ "disagree": the detector and the simulator say different things."""
     recorded: str = ""
     """yes, or no where the task's recording left the frames out."""
+    corrected: str = ""
+    """A key of `CORRECTIONS`."""
     order: str = "doubt"
 
     @classmethod
@@ -68,6 +78,7 @@ class EpisodeFilter:
             "approved": [*APPROVALS],
             "truth": [DISAGREE],
             "recorded": ["yes", "no"],
+            "corrected": [*CORRECTIONS],
         }
         for name, allowed in choices.items():
             if known[name] not in allowed:
@@ -163,7 +174,7 @@ def _where(wanted: EpisodeFilter) -> Q:
         where &= Q(blob_key="") if wanted.recorded == "no" else ~Q(blob_key="")
     if wanted.truth == DISAGREE:
         where &= _DISAGREES
-    return where
+    return where & CORRECTIONS.get(wanted.corrected, Q())
 
 
 def episode_page(person: User, wanted: EpisodeFilter, number: object) -> Page[Episode]:

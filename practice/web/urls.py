@@ -5,6 +5,7 @@ from django.urls import path
 from practice.web import (
     checkpoints,
     datasets,
+    edits,
     episodes,
     live,
     overview,
@@ -43,6 +44,11 @@ urlpatterns = [
     path("episodes/<int:pk>/", episodes.episode_detail, name="episode"),
     path("episodes/<int:pk>/label/", episodes.episode_label, name="episode_label"),
     path("episodes/<int:pk>/approve/", episodes.episode_approve, name="episode_approve"),
+    path("episodes/exclude/", edits.episodes_exclude, name="episodes_exclude"),
+    path("episodes/<int:pk>/exclude/", edits.episode_exclude, name="episode_exclude"),
+    path("episodes/<int:pk>/trim/", edits.episode_trim, name="episode_trim"),
+    path("episodes/<int:pk>/reword/", edits.episode_reword, name="episode_reword"),
+    path("edits/<int:pk>/undo/", edits.edit_undo, name="edit_undo"),
     path("episodes/<int:pk>/replay.json", episodes.episode_replay, name="episode_replay"),
     path("episodes/<int:pk>/video.mp4", episodes.episode_video, name="episode_video"),
     path(
