@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce
 from practice.episodes.types import EndedBy
 from practice.errors import MissingError
 from practice.models import Dataset, Episode, Label, Run, Task, User, Verdict
+from practice.selectors.membership import members_of
 
 PAGE_SIZE = 50
 COUNT_LIMIT = 10_000
@@ -161,7 +162,6 @@ def _where(wanted: EpisodeFilter) -> Q:
     exact = {
         "task__slug": wanted.task,
         "run": wanted.run,
-        "dataset": wanted.dataset,
         "kind": wanted.kind,
         "ended_by": wanted.ended_by,
     }
@@ -174,7 +174,15 @@ def _where(wanted: EpisodeFilter) -> Q:
         where &= Q(blob_key="") if wanted.recorded == "no" else ~Q(blob_key="")
     if wanted.truth == DISAGREE:
         where &= _DISAGREES
+    if wanted.dataset:
+        where &= _of_dataset(int(wanted.dataset))
     return where & CORRECTIONS.get(wanted.corrected, Q())
+
+
+def _of_dataset(pk: int) -> Q:
+    """What an import brought, or what a selection takes now."""
+    selection = Dataset.objects.filter(pk=pk, kind=Dataset.Kind.SELECTION).first()
+    return Q(dataset=pk) if selection is None else Q(pk__in=members_of(selection).values("pk"))
 
 
 def episode_page(person: User, wanted: EpisodeFilter, number: object) -> Page[Episode]:
@@ -186,7 +194,9 @@ def episode_page(person: User, wanted: EpisodeFilter, number: object) -> Page[Ep
 def filter_choices(person: User, wanted: EpisodeFilter) -> FilterChoices:
     """Tasks, and the runs and datasets of the chosen task, that have episodes to show."""
     runs = Run.objects.visible_to(person).filter(episode_count__gt=0)
-    datasets = Dataset.objects.visible_to(person).filter(episodes_kept__gt=0)
+    datasets = Dataset.objects.visible_to(person).filter(
+        Q(episodes_kept__gt=0) | Q(kind=Dataset.Kind.SELECTION)
+    )
     if wanted.task:
         runs = runs.filter(task__slug=wanted.task)
         datasets = datasets.filter(task__slug=wanted.task)

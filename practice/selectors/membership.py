@@ -94,7 +94,9 @@ class EpisodeQuery:
             most = getattr(self, name)
             if most is not None:
                 where &= Q(**{lookup: most})
-        return where if self.duplicates else where & Q(quality__duplicate_of=None)
+        if not self.duplicates:
+            where &= Q(quality__duplicate_of=None) | Q(quality__duplicate_of__isnull=True)
+        return where
 
 
 _PLAIN = EpisodeQuery()

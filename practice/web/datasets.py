@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from practice.errors import PracticeError
 from practice.models import Dataset, Task
 from practice.selectors import datasets as selector
+from practice.selectors.selections import count_selections, filter_words, versions_of
 from practice.selectors.tasks import find_task, spec_of
 from practice.services.datasets import receive_upload
 from practice.web import errors, formats
@@ -26,10 +27,13 @@ PAGE_SIZE = 50
 @viewer_page
 def dataset_list(request: PageRequest) -> HttpResponse:
     """All datasets, by task and state."""
-    chosen = {name: request.GET.get(name, "") for name in ("task", "state")}
+    chosen = {name: request.GET.get(name, "") for name in ("task", "state", "kind")}
     rows = selector.dataset_rows(request.user, **chosen)
+    page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    page.object_list = count_selections(page.object_list)
     context: dict[str, Any] = {
-        "page": Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page")),
+        "page": page,
+        "kinds": Dataset.Kind.choices,
         "chosen": chosen,
         "tasks": Task.objects.visible_to(request.user).current(),
         "states": Dataset.State.choices,
@@ -91,10 +95,13 @@ def dataset_detail(request: PageRequest, pk: int) -> HttpResponse:
         name = f"dataset-{dataset.pk}-report.json"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return JsonResponse(dataset.report, headers=headers, json_dumps_params={"indent": 2})
+    count_selections([dataset])
     context = {
         "dataset": dataset,
         "view": selector.report_of(dataset),
         "runs": selector.runs_on(dataset),
         "waits": selector.why_waiting(dataset),
+        "versions": list(versions_of(dataset)),
+        "filter_words": filter_words(dataset),
     }
     return render_page(request, "datasets/detail.html", "datasets/_panels.html", context)
