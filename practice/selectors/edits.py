@@ -4,10 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from practice.errors import MissingError
 from practice.models import Episode, EpisodeEdit, User
+
+_TRIMMED = Q(trim_first__isnull=False) | Q(trim_end__isnull=False)
+CORRECTIONS = {
+    "excluded": Q(excluded=True),
+    "included": Q(excluded=False),
+    "trimmed": _TRIMMED,
+    "untrimmed": ~_TRIMMED,
+}
+"""What people corrected: name -> the rows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from django.db.models.functions import Coalesce
 from practice.episodes.types import EndedBy
 from practice.errors import MissingError
 from practice.models import Dataset, Episode, Label, Run, Task, User, Verdict
-from practice.selectors.membership import members_of
+from practice.selectors.edits import CORRECTIONS
+from practice.selectors.selections import of_dataset
 
 PAGE_SIZE = 50
 COUNT_LIMIT = 10_000
@@ -21,14 +22,6 @@ COUNT_LIMIT = 10_000
 
 UNLABELLED = "none"
 DISAGREE = "disagree"
-_TRIMMED = Q(trim_first__isnull=False) | Q(trim_end__isnull=False)
-CORRECTIONS = {
-    "excluded": Q(excluded=True),
-    "included": Q(excluded=False),
-    "trimmed": _TRIMMED,
-    "untrimmed": ~_TRIMMED,
-}
-"""What people corrected: name -> the rows."""
 APPROVALS = {"yes": True, "no": False, "open": None}
 
 # Name -> (what people read, fields, the first of which decides; "-" is descending). The id settles ties, newest first.
@@ -175,14 +168,8 @@ def _where(wanted: EpisodeFilter) -> Q:
     if wanted.truth == DISAGREE:
         where &= _DISAGREES
     if wanted.dataset:
-        where &= _of_dataset(int(wanted.dataset))
+        where &= of_dataset(int(wanted.dataset))
     return where & CORRECTIONS.get(wanted.corrected, Q())
-
-
-def _of_dataset(pk: int) -> Q:
-    """What an import brought, or what a selection takes now."""
-    selection = Dataset.objects.filter(pk=pk, kind=Dataset.Kind.SELECTION).first()
-    return Q(dataset=pk) if selection is None else Q(pk__in=members_of(selection).values("pk"))
 
 
 def episode_page(person: User, wanted: EpisodeFilter, number: object) -> Page[Episode]:

@@ -30,6 +30,12 @@ def holding_of(dataset: Dataset) -> Holding:
     return Holding(found["episodes"], found["frames"] or 0)
 
 
+def of_dataset(pk: int) -> Q:
+    """What an import brought, or what a selection takes now."""
+    selection = Dataset.objects.filter(pk=pk, kind=Dataset.Kind.SELECTION).first()
+    return Q(dataset=pk) if selection is None else Q(pk__in=members_of(selection).values("pk"))
+
+
 def would_hold(task: Task, query: EpisodeQuery) -> Holding:
     """What a selection with this filter would hold now."""
     return holding_of(Dataset(task=task, kind=Dataset.Kind.SELECTION, query=query.to_json()))
