@@ -10,6 +10,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
 from practice.models import ApiToken, Checkpoint, Dataset, Episode, Evaluation, Run, Task, Verdict
+from practice.selectors.edits import CORRECTIONS
+from practice.selectors.selections import of_dataset
 
 BIGGEST_ID = 2**63 - 1
 NOBODY = "none"
@@ -71,6 +73,7 @@ class DatasetFilters(FilterSet):  # type: ignore[misc]
     """Datasets."""
 
     task = SlugFilter()
+    kind = ChoiceFilter(choices=Dataset.Kind.choices)
     state = ChoiceFilter(choices=Dataset.State.choices)
 
     class Meta:
@@ -113,6 +116,15 @@ class EpisodeOfRunFilters(FilterSet):  # type: ignore[misc]
         choices=[("true", "approved"), ("false", "refused"), (NOBODY, "nobody has said")],
         method="by_approval",
     )
+    corrected = ChoiceFilter(
+        choices=[
+            ("excluded", "left out of every set"),
+            ("included", "not left out"),
+            ("trimmed", "trimmed"),
+            ("untrimmed", "not trimmed"),
+        ],
+        method="by_correction",
+    )
     order = ChoiceFilter(
         choices=[("new", "newest first"), ("doubt", "most doubtful first")],
         method="in_order",
@@ -131,6 +143,10 @@ class EpisodeOfRunFilters(FilterSet):  # type: ignore[misc]
         """Approved, refused, or undecided."""
         return rows.filter(approved=APPROVALS[value])
 
+    def by_correction(self, rows: QuerySet[Episode], _name: str, value: str) -> QuerySet[Episode]:
+        """What people corrected."""
+        return rows.filter(CORRECTIONS[value])
+
     def in_order(self, rows: QuerySet[Episode], _name: str, value: str) -> QuerySet[Episode]:
         """Newest or most doubtful first."""
         return rows.order_by(*ORDERS[value])
@@ -141,7 +157,11 @@ class EpisodeFilters(EpisodeOfRunFilters):
 
     task = SlugFilter()
     run = IdFilter()
-    dataset = IdFilter()
+    dataset = IdFilter(method="in_dataset", label="An import, or what a selection takes now.")
+
+    def in_dataset(self, rows: QuerySet[Episode], _name: str, value: int) -> QuerySet[Episode]:
+        """What an import brought, or what a selection takes now."""
+        return rows.filter(of_dataset(value))
 
 
 class CheckpointFilters(FilterSet):  # type: ignore[misc]

@@ -8,12 +8,16 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from practice.models import Run, User
+from practice.services.edits import exclude_episodes, trim_episode
 from practice.services.people import issue_token
+from practice.services.selections import create_selection
+from practice.services.versions import freeze
 from tests.api.conftest import Api
 from tests.api.test_run_records import episode_row
 from tests.factories import (
     make_checkpoint,
     make_dataset,
+    make_episodes,
     make_evaluation,
     make_log,
     make_points,
@@ -28,8 +32,12 @@ COUNTS = {
     "workers/": 5,
     "tasks/": 5,
     "tasks/{task}/": 4,
-    "datasets/": 5,
+    "datasets/": 6,
     "datasets/{dataset}/": 4,
+    "datasets/{dataset}/versions/": 7,
+    "versions/{version}/": 6,
+    "versions/{version}/episodes/": 6,
+    "episodes/{corrected}/edits/": 6,
     "runs/": 9,
     "runs/{run}/": 8,
     "runs/{run}/points/": 5,
@@ -58,6 +66,14 @@ def names(vera: User) -> dict[str, object]:
         make_evaluation(checkpoint)
         make_worker()
         episodes = [episode_row(run, number) for number in range(3)]
+        for demo in make_episodes(dataset=dataset, count=2):
+            exclude_episodes([demo], by=dataset.created_by, excluded=True)
+            exclude_episodes([demo], by=dataset.created_by, excluded=False)
+        version = freeze(dataset, by=dataset.created_by)
+        version.runs.set(dataset.runs.all())
+        trim_episode(demo, by=dataset.created_by, first=1, end=None)
+        freeze(dataset, by=dataset.created_by).runs.set(dataset.runs.all())
+        create_selection(dataset.task, by=dataset.created_by, name="All", query={})
         issue_token(vera, by=vera, name="script")
     return {
         "task": run.task.slug,
@@ -65,6 +81,8 @@ def names(vera: User) -> dict[str, object]:
         "run": run.pk,
         "episode": episodes[0].pk,
         "checkpoint": checkpoint.pk,
+        "version": version.pk,
+        "corrected": demo.pk,
     }
 
 

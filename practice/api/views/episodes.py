@@ -1,5 +1,7 @@
 """Episodes: find, replay, label, approve."""
 
+from collections.abc import Iterable
+
 from django.db.models import QuerySet, prefetch_related_objects
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import ValidationError
@@ -18,7 +20,7 @@ from practice.api.serializers.episodes import (
     LabelSerializer,
     ReplaySerializer,
 )
-from practice.models import Episode
+from practice.models import Episode, User
 from practice.selectors.episodes import chosen_episodes, visible_episode
 from practice.selectors.replay import replay_payload
 from practice.services.labels import approve_episodes, label_episode
@@ -48,7 +50,7 @@ class EpisodeDetail(Endpoint):
     @extend_schema(operation_id="get_episode")
     def get(self, _request: Request, pk: int) -> Response:
         """One episode with its labels."""
-        return _show(visible_episode(self.person, pk))
+        return shown(visible_episode(self.person, pk))
 
 
 class EpisodeReplay(Endpoint):
@@ -92,7 +94,7 @@ class EpisodeApprove(Endpoint):
         given = self.given(ApprovalGiven)
         episode = visible_episode(self.person, pk)
         approve_episodes([episode], by=self.person, approved=given["approved"])
-        return _show(episode)
+        return shown(episode)
 
 
 class EpisodesApprove(Endpoint):
@@ -108,15 +110,26 @@ class EpisodesApprove(Endpoint):
     def post(self, _request: Request) -> Response:
         """Approve many episodes at once; when one of them does not exist, none is changed."""
         given = self.given(BulkApprovalGiven)
-        wanted = set(given["episodes"])
-        episodes = list(chosen_episodes(self.person, sorted(wanted)))
-        missing = sorted(wanted - {episode.pk for episode in episodes})
-        if missing:
-            raise ValidationError({"episodes": f"There is no episode {missing[0]}."})
+        episodes = all_of(self.person, given["episodes"])
         changed = approve_episodes(episodes, by=self.person, approved=given["approved"])
         return Response(ApprovedSerializer({"changed": changed}).data)
 
 
-def _show(episode: Episode) -> Response:
+def all_of(person: User, ids: Iterable[int]) -> list[Episode]:
+    """The episodes of these ids, each once.
+
+    Raises:
+        ValidationError: one of them does not exist, or this person may not see it.
+    """
+    wanted = set(ids)
+    episodes = list(chosen_episodes(person, sorted(wanted)))
+    missing = sorted(wanted - {episode.pk for episode in episodes})
+    if missing:
+        raise ValidationError({"episodes": f"There is no episode {missing[0]}."})
+    return episodes
+
+
+def shown(episode: Episode) -> Response:
+    """An episode with its labels."""
     prefetch_related_objects([episode], "labels__by")
     return Response(EpisodeDetailSerializer(episode).data)
