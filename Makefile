@@ -12,7 +12,7 @@ OPENAPI := $(BIN)/python manage.py spectacular --custom-settings practice.api.op
 
 export PORT
 
-.PHONY: help demo serve test check format openapi pins clean install install-dev python system system-tests
+.PHONY: help demo serve test interop check format openapi pins clean install install-dev python system system-tests
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,12 @@ serve: install system ## the site alone: services, web, workers (PORT=8000)
 
 test: install-dev system-tests ## the whole suite (ARGS="-k words"; DATABASE_URL and REDIS_URL are used when set)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+
+interop: install-dev ## our exports, loaded by lerobot 0.4.4 in an environment of its own (8 GB, needs FFmpeg's libraries)
+	test -x var/interop/venv/bin/python || $(PYTHON) -m venv var/interop/venv
+	var/interop/venv/bin/python -m pip install --quiet lerobot==0.4.4
+	$(BIN)/python -m tests.interop.write var/interop/sets
+	var/interop/venv/bin/python tests/interop/read.py var/interop/sets
 
 check: install-dev ## linters, types, import contracts, migrations, OpenAPI
 	$(BIN)/ruff check .

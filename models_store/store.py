@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -25,6 +26,10 @@ class BlobStore(Protocol):
 
     def put(self, key: str, source: BinaryIO | Path) -> None:
         """Store the content of an open file or of a path; an older one is replaced."""
+        ...
+
+    def adopt(self, key: str, source: Path) -> None:
+        """Store a finished file, without a copy where that can be; the caller then removes `source`, unchanged."""
         ...
 
     def open(self, key: str) -> BinaryIO:
@@ -73,6 +78,19 @@ class DiskBlobStore:
             partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)
+
+    def adopt(self, key: str, source: Path) -> None:
+        """Give the file a second name in the store; on another disk, copy it."""
+        target = self._checked(key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
+        try:
+            os.link(source, partial)
+        except OSError:
+            self.put(key, source)
+        else:
+            partial.chmod(0o600)  # as `put` leaves its files
+            partial.replace(target)
 
     def open(self, key: str) -> BinaryIO:
         """Open for reading.

@@ -17,6 +17,7 @@ from practice.models import (
     Evaluation,
     Run,
     Task,
+    Upload,
     User,
     Worker,
 )
@@ -139,3 +140,11 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     list_select_related = ["by"]
     list_filter = ["verb"]
     search_fields = ["subject"]
+
+
+@admin.register(Upload)
+class UploadAdmin(ReadOnlyAdmin):
+    """Uploads in pieces."""
+
+    list_display = ["id", "filename", "person", "size", "received", "dataset", "expires_at"]
+    list_select_related = ["person", "dataset"]

@@ -18,7 +18,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from practice.devices import Device
 from practice.errors import LeaseLostError
 from practice.models import Run
-from practice.services import leases
+from practice.services import judging, leases
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,8 @@ PATIENCE_SECONDS = 60.0
 """How long a child may take to commit and end once its worker is leaving."""
 FAREWELL_SECONDS = 10.0
 """How long a child may take to exit once it no longer holds its run; it cannot write any more."""
+JUDGE_SECONDS = 600.0
+"""How long one judgement may take."""
 LEAVE = "leave"
 """The wish of a worker that is shutting down: commit and end, the run goes on elsewhere."""
 
@@ -57,6 +59,22 @@ def execute(run_id: int, *, worker: str, device: Device) -> None:
                 child.kill()
                 child.wait()
     _conclude(run_id, owner, code)
+
+
+def judge(judgement_id: int) -> None:
+    """Compute a judgement in a child, which ends with it: no worker keeps torch in memory."""
+    command = [sys.executable, str(settings.ROOT / "manage.py"), "judge_episode", str(judgement_id)]
+    try:
+        ended = subprocess.run(command, check=False, capture_output=True, timeout=JUDGE_SECONDS)
+        code = ended.returncode
+    except subprocess.TimeoutExpired:
+        code = -1
+    if code:
+        log.error("Judgement %s ended with exit status %s.", judgement_id, code)
+        judging.fail_judgement(
+            judgement_id,
+            error="Its process ended unexpectedly; ask again, or see the worker's log.",
+        )
 
 
 def _watch(child: subprocess.Popen[bytes], run_id: int, owner: str) -> int | None:

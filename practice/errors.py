@@ -24,6 +24,13 @@ class InvalidError(PracticeError):
     """A value cannot be accepted."""
 
 
+class TooLargeError(InvalidError):
+    """More bytes than are taken."""
+
+    status = 413
+    code = "too_large"
+
+
 class ForbiddenError(PracticeError):
     """The person's role does not allow this."""
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from practice import children
 from practice.devices import DeviceSlots, visible_devices
 from practice.models import Worker
-from practice.services import enqueue, housekeeping, importing, leases
+from practice.services import enqueue, exporting, housekeeping, importing, leases, quality
 
 HEARTBEAT_SECONDS = 5.0
 
@@ -36,6 +36,24 @@ def execute_run(self: "CeleryTask[[int], None]", run_id: int) -> None:
 def validate_dataset(dataset_id: int) -> None:
     """Validate an upload and turn its good episodes into rows."""
     importing.import_dataset(dataset_id)
+
+
+@shared_task(name=enqueue.JUDGE_EPISODE)
+def judge_episode(judgement_id: int) -> None:
+    """Let a reward model look at an episode, in a process of its own."""
+    children.judge(judgement_id)
+
+
+@shared_task(name=enqueue.JUDGE_QUALITY)
+def judge_quality(dataset_id: int) -> None:
+    """Measure the quality of a dataset's episodes."""
+    quality.judge_dataset_by_id(dataset_id)
+
+
+@shared_task(name=enqueue.WRITE_EXPORT)
+def write_export(export_id: int) -> None:
+    """Write a version as a LeRobotDataset .zip, and push it where asked for."""
+    exporting.write_export(export_id)
 
 
 @shared_task(name="practice.jobs.requeue_expired")

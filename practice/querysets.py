@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Export,
         Run,
         Task,
+        Upload,
         Worker,
     )
 
@@ -75,6 +76,18 @@ class EpisodeQuerySet(VisibleQuerySet["Episode"]):
 
 class ExportQuerySet(VisibleQuerySet["Export"]):
     """Exports."""
+
+
+class UploadQuerySet(models.QuerySet["Upload"]):
+    """Uploads; unlike most rows each is its sender's own."""
+
+    def of(self, person: Any) -> Self:
+        """The person's, as long as they are kept."""
+        return self.filter(person=person, expires_at__gt=timezone.now())
+
+    def unfinished(self) -> Self:
+        """Not yet a dataset."""
+        return self.filter(dataset=None)
 
 
 class WorkerQuerySet(models.QuerySet["Worker"]):

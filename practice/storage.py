@@ -1,6 +1,7 @@
 """Where blobs lie: uploads, episode shards, checkpoints and resume points, on disk or behind the same small protocol."""
 
 from pathlib import Path
+from uuid import UUID
 
 from django.conf import settings
 
@@ -12,9 +13,19 @@ def blobs() -> BlobStore:
     return DiskBlobStore(Path(settings.EFM_BLOBS))
 
 
-def upload_key(sha256: str) -> str:
-    """Key of an uploaded original, by its content."""
-    return f"uploads/{sha256[:2]}/{sha256}.zip"
+def upload_key(sha256: str, ending: str = ".zip") -> str:
+    """Key of an uploaded original, by its content; `ending` is one of archive.ENDINGS."""
+    return f"uploads/{sha256[:2]}/{sha256}{ending}"
+
+
+def partial_upload(upload_id: UUID) -> Path:
+    """Where the bytes of an unfinished upload lie: beside the blobs, on this host's disk."""
+    return Path(settings.FILE_UPLOAD_TEMP_DIR) / f"{upload_id}.part"
+
+
+def partial_uploads() -> list[Path]:
+    """All that lie there."""
+    return sorted(Path(settings.FILE_UPLOAD_TEMP_DIR).glob("*.part"))
 
 
 def dataset_shard_key(dataset_id: int, number: int) -> str:
@@ -43,3 +54,8 @@ def checkpoint_key(digest: str) -> str:
 def film_key(tag: str) -> str:
     """Key of the drawn replay of one episode; it can always be drawn again."""
     return f"films/{tag[:2]}/{tag}.mp4"
+
+
+def export_key(export_id: int) -> str:
+    """Key of a finished export."""
+    return f"exports/{export_id}.zip"

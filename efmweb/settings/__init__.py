@@ -92,7 +92,10 @@ TEMPLATES = [
         "DIRS": [ROOT / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
-            "libraries": {"ui": "practice.web.templatetags.ui"},
+            "libraries": {
+                "ui": "practice.web.templatetags.ui",
+                "quality": "practice.web.templatetags.quality",
+            },
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -140,6 +143,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 DATA_UPLOAD_MAX_NUMBER_FILES = 10
 EFM_UPLOAD_LIMIT = ENVIRONMENT.upload_megabytes * 2**20
 EFM_DISK_RESERVE = ENVIRONMENT.disk_reserve_megabytes * 2**20
+EFM_HUB_TOKEN = ENVIRONMENT.hub_token
 
 STATIC_URL = "/static/"
 STATIC_ROOT = EFM_VAR / "static"

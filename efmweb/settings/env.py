@@ -104,7 +104,7 @@ class Environment:
     log_level: str = _variable("EFM_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR.")
     time_zone: str = _variable("EFM_TIME_ZONE", "UTC", "Time zone of the pages, as Europe/Berlin.")
     upload_megabytes: int = _variable(
-        "EFM_UPLOAD_MB", 4096, "Largest dataset that may be uploaded, in megabytes."
+        "EFM_UPLOAD_MB", 32768, "Largest dataset that may be uploaded, in megabytes."
     )
     disk_reserve_megabytes: int = _variable(
         "EFM_DISK_RESERVE_MB",
@@ -112,6 +112,9 @@ class Environment:
         "Free megabytes of disk below which frames of practice are no longer recorded.",
     )
     token_days: int = _variable("EFM_TOKEN_DAYS", 90, "Days until a new API token ends.")
+    hub_token: str = _variable(
+        "EFM_HUB_TOKEN", "", "Write token of the Hugging Face Hub, with which exports are pushed."
+    )
 
 
 def variables() -> list[tuple[str, str, str]]:

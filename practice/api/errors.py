@@ -32,6 +32,7 @@ CODES: dict[int, str] = {
     405: "method_not_allowed",
     406: "not_acceptable",
     409: "conflict",
+    412: "wrong_version",
     413: "too_large",
     415: "unsupported_media_type",
     429: "throttled",

@@ -9,8 +9,19 @@ from django_filters import CharFilter, ChoiceFilter, Filter, FilterSet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
-from practice.models import ApiToken, Checkpoint, Dataset, Episode, Evaluation, Run, Task, Verdict
+from practice.models import (
+    ApiToken,
+    Checkpoint,
+    Dataset,
+    Episode,
+    Evaluation,
+    Export,
+    Run,
+    Task,
+    Verdict,
+)
 from practice.selectors.edits import CORRECTIONS
+from practice.selectors.episodes import ODD
 from practice.selectors.selections import of_dataset
 
 BIGGEST_ID = 2**63 - 1
@@ -34,6 +45,16 @@ class SlugFilter(CharFilter):  # type: ignore[misc]
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(field_name="task__slug", label="The task's slug.", **kwargs)
+
+
+@extend_schema_field({"type": "number", "minimum": 0, "maximum": 1})
+class ShareFilter(Filter):  # type: ignore[misc]
+    """Rows in which a share, measured of their recording, is larger."""
+
+    field_class = forms.FloatField
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(lookup_expr="gt", min_value=0, max_value=1, **kwargs)
 
 
 class TaskFilters(FilterSet):  # type: ignore[misc]
@@ -81,6 +102,17 @@ class DatasetFilters(FilterSet):  # type: ignore[misc]
         fields: list[str] = []
 
 
+class ExportFilters(FilterSet):  # type: ignore[misc]
+    """Exports."""
+
+    dataset = IdFilter(field_name="version__dataset", label="The dataset's id.")
+    state = ChoiceFilter(choices=Export.State.choices)
+
+    class Meta:
+        model = Export
+        fields: list[str] = []
+
+
 class RunFilters(FilterSet):  # type: ignore[misc]
     """Runs."""
 
@@ -125,6 +157,14 @@ class EpisodeOfRunFilters(FilterSet):  # type: ignore[misc]
         ],
         method="by_correction",
     )
+    idle_over = ShareFilter(field_name="quality__idle_share", label="Least share of idle steps.")
+    clipped_over = ShareFilter(
+        field_name="quality__clipped_share", label="Least share of action values at a bound."
+    )
+    odd = ChoiceFilter(
+        choices=[("duplicate", "nearly repeats another"), ("length", "falls out of its dataset")],
+        method="by_oddity",
+    )
     order = ChoiceFilter(
         choices=[("new", "newest first"), ("doubt", "most doubtful first")],
         method="in_order",
@@ -146,6 +186,10 @@ class EpisodeOfRunFilters(FilterSet):  # type: ignore[misc]
     def by_correction(self, rows: QuerySet[Episode], _name: str, value: str) -> QuerySet[Episode]:
         """What people corrected."""
         return rows.filter(CORRECTIONS[value])
+
+    def by_oddity(self, rows: QuerySet[Episode], _name: str, value: str) -> QuerySet[Episode]:
+        """Near-duplicates or odd lengths."""
+        return rows.filter(ODD[value])
 
     def in_order(self, rows: QuerySet[Episode], _name: str, value: str) -> QuerySet[Episode]:
         """Newest or most doubtful first."""

@@ -8,6 +8,7 @@ from practice.api.views import (
     datasets,
     edits,
     episodes,
+    exports,
     machines,
     people,
     run_records,
@@ -16,6 +17,7 @@ from practice.api.views import (
     selections,
     tasks,
     tokens,
+    uploads,
 )
 
 app_name = "api"
@@ -39,6 +41,12 @@ urlpatterns = [
     path(
         "versions/<int:pk>/episodes/", selections.VersionEpisodes.as_view(), name="version_episodes"
     ),
+    path("datasets/<int:pk>/exports/", exports.DatasetExports.as_view(), name="dataset_exports"),
+    path("exports/", exports.ExportList.as_view(), name="exports"),
+    path("exports/<int:pk>/", exports.ExportDetail.as_view(), name="export"),
+    path("exports/<int:pk>/download/", exports.ExportDownload.as_view(), name="export_download"),
+    path("uploads/", uploads.UploadList.as_view(), name="uploads"),
+    path("uploads/<str:upload_id>/", uploads.UploadDetail.as_view(), name="upload"),
     path("runs/", runs.RunList.as_view(), name="runs"),
     path("runs/<int:pk>/", runs.RunDetail.as_view(), name="run"),
     path("runs/<int:pk>/pause/", runs.RunPause.as_view(), name="run_pause"),
@@ -55,6 +63,7 @@ urlpatterns = [
     path("episodes/exclude/", edits.EpisodesExclude.as_view(), name="episodes_exclude"),
     path("episodes/<int:pk>/", episodes.EpisodeDetail.as_view(), name="episode"),
     path("episodes/<int:pk>/replay/", episodes.EpisodeReplay.as_view(), name="episode_replay"),
+    path("episodes/<int:pk>/judge/", episodes.EpisodeJudge.as_view(), name="episode_judge"),
     path("episodes/<int:pk>/label/", episodes.EpisodeLabel.as_view(), name="episode_label"),
     path("episodes/<int:pk>/approve/", episodes.EpisodeApprove.as_view(), name="episode_approve"),
     path("episodes/<int:pk>/trim/", edits.EpisodeTrim.as_view(), name="episode_trim"),

@@ -1,17 +1,13 @@
 """From a run's row to the work it asks for: config, data, checkpoints, facts of the task, sinks."""
 
 import os
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 
 from models_store.checkpoint import MANIFEST, EFMCheckpoint
 from practice import storage
 from practice.bridge.session import Ears, Session
 from practice.embodiments.interface import Embodiment
 from practice.embodiments.registry import embodiment
-from practice.episodes.recorder import read_shard
-from practice.episodes.trim import trimmed
-from practice.episodes.types import Episode as Recorded
 from practice.errors import InvalidError
 from practice.fleet.tick import Sink
 from practice.frames.connect import live_sink
@@ -19,6 +15,7 @@ from practice.learning.config import EvaluationConfig, PracticeConfig, SFTConfig
 from practice.learning.data import Demonstrations
 from practice.learning.work import TaskFacts, Work, make_evaluation, make_practice, make_sft
 from practice.models import Checkpoint, Run, Task, VersionMember
+from practice.selectors.shards import read_members
 from practice.services.versions import freeze_for
 
 
@@ -90,24 +87,13 @@ def demonstrations(run: Run) -> Demonstrations:
     # A run launched before there were versions has none yet.
     versions = list(run.versions.all()) or freeze_for(run, by=run.created_by)
     members = VersionMember.objects.filter(version__in=versions).select_related("episode")
-    shards: dict[str, dict[str, VersionMember]] = defaultdict(dict)
-    for member in members.order_by("episode_id", "version_id"):
-        shards[member.episode.blob_key].setdefault(member.episode.uid, member)
     # What only a simulator knows is no input, and some datasets lack it.
     features = embodiment(run.task.embodiment).spec.observation
     sensed = [name for name, feature in features.items() if not feature.privileged]
+    rows = members.order_by("episode_id", "version_id")
     return Demonstrations.from_episodes(
-        [episode for key, chosen in shards.items() for episode in _of_shard(key, chosen, sensed)]
+        [episode for _, episode in read_members(rows, observations=sensed)]
     )
-
-
-def _of_shard(
-    key: str, chosen: Mapping[str, VersionMember], sensed: Collection[str]
-) -> Iterator[Recorded]:
-    for episode in read_shard(storage.blobs().path(key), observations=sensed):
-        member = chosen.get(episode.uid)
-        if member is not None:
-            yield trimmed(episode, member.first, member.end, instruction=member.instruction)
 
 
 def live_sinks(run: Run, robot: Embodiment) -> Sequence[Sink]:

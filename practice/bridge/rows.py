@@ -13,6 +13,7 @@ from practice.learning.work import Report
 from practice.models import Episode, Run, Task
 from practice.rows import episode_row
 from practice.selectors.recording import why_not_recorded
+from practice.services.quality import Judge, episode_quality, judge_of
 
 FLAGGED = 0.32
 """Doubt from which an episode is worth a person's look: its end lies within one spread of the threshold, or detector and
@@ -40,7 +41,8 @@ def record_episodes(run: Run, commit: int, reports: Sequence[Report]) -> Recordi
     episodes = [episode for report in reports for episode in report.episodes]
     if not episodes:
         return Recording()
-    rows = [_row(run, episode) for episode in episodes]
+    judge = judge_of(run.task)
+    rows = [_row(run, episode, judge) for episode in episodes]
     task = Task.objects.get(pk=run.task_id)  # its settings may have changed since the run began
     wanted = [i for i, row in enumerate(rows) if _wants(task, row)]
     paused = why_not_recorded(task) if wanted and run.kind == Run.Kind.PRACTICE else ""
@@ -53,7 +55,7 @@ def record_episodes(run: Run, commit: int, reports: Sequence[Report]) -> Recordi
     return Recording(rows, size)
 
 
-def _row(run: Run, episode: Recorded) -> Episode:
+def _row(run: Run, episode: Recorded, judge: Judge) -> Episode:
     threshold = run.config.get("threshold")
     return episode_row(
         episode,
@@ -64,6 +66,7 @@ def _row(run: Run, episode: Recorded) -> Episode:
         run=run,
         checkpoint=run.policy,
         kind=Episode.Kind(run.kind),
+        quality=episode_quality(episode, judge),
     )
 
 

@@ -1,6 +1,5 @@
 """What the tables of a v3.0 dataset hold: schemas, rows of data, rows of meta/episodes, instructions, info.json."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,28 +11,23 @@ from numpy.typing import NDArray
 from practice.episodes import lerobot_format as fmt
 from practice.episodes.columns import PICTURE, list_column, list_type, picture_column
 from practice.episodes.errors import DatasetError
+from practice.episodes.lerobot_film import (
+    VIDEO_MEGABYTES,
+    VIDEO_PATH,
+    Span,
+    film_columns,
+    film_feature,
+    film_fields,
+)
 from practice.episodes.lerobot_format import DatasetLimits, Feature, FeatureLike
 from practice.episodes.lerobot_meta import FINAL
+from practice.episodes.notes import Notes, note_columns, note_fields
 from practice.episodes.pictures import encode_png
 from practice.episodes.types import Episode
 
-_INSTRUCTIONS = "__index_level_0__"
-"""How pandas names an unnamed index in a file; LeRobot 0.4 and 0.6 both read it."""
 _AXES = ["height", "width", "channels"]
 _FINAL_LEVEL = 6
 """Pictures after the last action are few and stand alone, so they are deflated one by one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Notes:
-    """What is worth keeping of an episode beyond what happened in it."""
-
-    style: str | None = None
-    """How the demonstrator moved, e.g. "hesitant"."""
-    quality: float | None = None
-    """0 is worst, 1 is best."""
-    source: str | None = None
-    """Who or what acted: a demonstrator, a checkpoint's digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +51,8 @@ class Layout:
     fps: int
     robot_type: str | None
     with_reward: bool
+    filmed: bool = False
+    """Whether cameras are videos beside data/, not pictures in it."""
 
     @property
     def features(self) -> dict[str, Feature]:
@@ -76,7 +72,10 @@ class Layout:
 
     def data_schema(self) -> pa.Schema:
         """Columns of data/: a vector is a list of fixed size, one number stands bare, a picture is a file."""
-        return pa.schema([(name, _column_type(f)) for name, f in self.features.items()])
+        columns = self.features.items()
+        return pa.schema(
+            [(name, _column_type(f)) for name, f in columns if not (self.filmed and f.picture)]
+        )
 
     def episode_schema(self) -> pa.Schema:
         """Columns of meta/episodes: LeRobot's own, then ours."""
@@ -89,10 +88,9 @@ class Layout:
             [
                 *((name, pa.int64()) for name in whole),
                 ("tasks", pa.list_(pa.string())),
+                *film_fields(self.cameras if self.filmed else []),
                 ("seed", pa.int64()),
-                ("style", pa.string()),
-                ("quality", pa.float64()),
-                ("source", pa.string()),
+                *note_fields(),
                 *((FINAL + n, _column_type(self.own[n], bare=False)) for n in self.observations),
             ]
         )
@@ -168,9 +166,12 @@ class Layout:
         }
 
     def episode_columns(
-        self, episodes: Sequence[tuple[Episode, Notes]], place: Place
+        self,
+        episodes: Sequence[tuple[Episode, Notes]],
+        place: Place,
+        spans: Mapping[str, Sequence[Span]],
     ) -> dict[str, pa.Array]:
-        """Entries of meta/episodes for consecutive episodes that begin at `place`."""
+        """Entries of meta/episodes for consecutive episodes that begin at `place`; `spans` per filmed camera."""
         count = len(episodes)
         lengths = np.array([episode.length for episode, _ in episodes])
         ends = place.frame + np.cumsum(lengths)
@@ -192,9 +193,8 @@ class Layout:
             **{name: pa.array(values) for name, values in whole.items()},
             "tasks": pa.array([[episode.instruction] for episode, _ in episodes]),
             "seed": pa.array([episode.seed for episode, _ in episodes], pa.int64()),
-            "style": pa.array([notes.style for _, notes in episodes], pa.string()),
-            "quality": pa.array([notes.quality for _, notes in episodes], pa.float64()),
-            "source": pa.array([notes.source for _, notes in episodes], pa.string()),
+            **film_columns(spans),
+            **note_columns([notes for _, notes in episodes]),
             **{FINAL + n: _final_column(rows, self.own[n]) for n, rows in final.items()},
         }
 
@@ -208,13 +208,17 @@ class Layout:
             "total_tasks": tasks,
             "chunks_size": fmt.CHUNK_FILES,
             "data_files_size_in_mb": fmt.FILE_MEGABYTES,
-            "video_files_size_in_mb": 200,
+            "video_files_size_in_mb": VIDEO_MEGABYTES,
             "fps": self.fps,
             "splits": {"train": f"0:{episodes}"},
             "data_path": fmt.DATA_PATH,
-            "video_path": None,
-            "features": {name: feature.to_json() for name, feature in self.features.items()},
+            "video_path": VIDEO_PATH if self.filmed and self.cameras else None,
+            "features": {name: self._declared(feature) for name, feature in self.features.items()},
         }
+
+    def _declared(self, feature: Feature) -> dict[str, Any]:
+        filmed = self.filmed and feature.picture
+        return film_feature(feature, self.fps) if filmed else feature.to_json()
 
 
 def _column_type(feature: Feature, *, bare: bool = True) -> pa.DataType:
@@ -270,27 +274,3 @@ def _reward(episode: Episode) -> NDArray[np.float32]:
     """r_t = d(o_t) - d(o_t+1): practice's own reward (arXiv 2509.15155, section on Stage 2)."""
     assert episode.distance is not None
     return -np.diff(episode.distance).astype(np.float32)
-
-
-def tasks_table(instructions: Sequence[str]) -> pa.Table:
-    """meta/tasks.parquet. Without the pandas metadata LeRobot reads each instruction as its number."""
-    table = pa.table(
-        {
-            "task_index": pa.array(range(len(instructions)), pa.int64()),
-            _INSTRUCTIONS: pa.array(instructions, pa.string()),
-        }
-    )
-    text = {"pandas_type": "unicode", "numpy_type": "object"}
-    number = {"pandas_type": "int64", "numpy_type": "int64", "metadata": None}
-    names = {"name": None, "field_name": None, **text, "metadata": {"encoding": "UTF-8"}}
-    pandas = {
-        "index_columns": [_INSTRUCTIONS],
-        "column_indexes": [names],
-        "columns": [
-            {"name": "task_index", "field_name": "task_index", **number},
-            {"name": None, "field_name": _INSTRUCTIONS, **text, "metadata": None},
-        ],
-        "creator": {"library": "pyarrow", "version": pa.__version__},
-        "pandas_version": "2.0.0",
-    }
-    return table.replace_schema_metadata({"pandas": json.dumps(pandas)})

@@ -1,7 +1,8 @@
 """Write episodes as a LeRobotDataset v3.0, as a folder or a .zip that appears whole or not at all.
 
 Episodes stream through: memory holds one row group. T steps become the T rows (o_t, a_t); the observation after the last action
-goes into a column of our own in meta/episodes, beside seed, style, quality and source, which LeRobot's reader passes over.
+goes into a column of our own in meta/episodes, beside seed and notes, which LeRobot's reader passes over. Cameras are exact
+pictures in data/, or video, which is smaller and not exact.
 """
 
 import json
@@ -10,8 +11,9 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,9 +22,12 @@ from practice.episodes import lerobot_format as fmt
 from practice.episodes.atomic import file_renamed_last, folder_renamed_last
 from practice.episodes.columns import is_picture, list_column, picture_column
 from practice.episodes.errors import DatasetError
+from practice.episodes.lerobot_card import card, tasks_table
+from practice.episodes.lerobot_film import Film, Span
 from practice.episodes.lerobot_format import FeatureLike
-from practice.episodes.lerobot_layout import Layout, Notes, Place, checked_features, tasks_table
+from practice.episodes.lerobot_layout import Layout, Place, checked_features
 from practice.episodes.lerobot_stats import PictureStats, RunningStats
+from practice.episodes.notes import Notes
 from practice.episodes.pictures import encode_png
 from practice.episodes.types import Episode
 
@@ -48,6 +53,8 @@ def write_dataset(
     fps: int,
     robot_type: str | None,
     as_zip: bool = False,
+    cameras: Literal["image", "video"] = "image",
+    title: str = "",
     notes: Callable[[Episode], Notes] | None = None,
     with_reward: bool = False,
     progress: Callable[[int], None] | None = None,
@@ -55,13 +62,14 @@ def write_dataset(
     """Write `episodes` to the new folder `path`, or to the file `path` when `as_zip`.
 
     `features` describes each observation and the action; `next.done`, `next.success` and, with `with_reward`,
-    `next.reward` = d(o_t) - d(o_t+1) are added. `progress` gets the episodes written so far. Raises DatasetError for an
-    episode that does not fit, and FileExistsError when the folder is already there; then nothing is left at `path`.
+    `next.reward` = d(o_t) - d(o_t+1) are added. `title` heads the card. `progress` gets the episodes written so far.
+    Raises DatasetError for an episode that does not fit or a camera that cannot be filmed, and FileExistsError when the folder
+    is already there; then nothing is left at `path`.
     """
-    layout = Layout(checked_features(features), fps, robot_type, with_reward)
+    layout = Layout(checked_features(features), fps, robot_type, with_reward, cameras == "video")
 
     def fill(folder: Path) -> Written:
-        with closing(_Writer(folder, layout)) as writer:
+        with closing(_Writer(folder, layout, title)) as writer:
             for done, episode in enumerate(episodes, 1):
                 writer.add(episode, notes(episode) if notes else Notes())
                 if progress:
@@ -74,12 +82,15 @@ def write_dataset(
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as scratch:
         written = fill(Path(scratch))
-        _zip_folder(Path(scratch), path)
+        zip_folder(Path(scratch), path)
     return written
 
 
-def _zip_folder(folder: Path, target: Path) -> None:
-    """Store, not deflate: parquet is compressed already. Fixed dates make equal datasets equal files."""
+def zip_folder(folder: Path, target: Path) -> None:
+    """Pack `folder` as the file `target`, whole or not at all.
+
+    Stored, not deflated: parquet and video are compressed already. Fixed dates make equal datasets equal files.
+    """
     with file_renamed_last(target) as partial, zipfile.ZipFile(partial, "w") as zipped:
         for source in sorted(path for path in folder.rglob("*") if path.is_file()):
             member = zipfile.ZipInfo(source.relative_to(folder).as_posix(), (1980, 1, 1, 0, 0, 0))
@@ -138,9 +149,10 @@ class _Shards:
 class _Writer:
     """Collects episodes and writes them a row group at a time."""
 
-    def __init__(self, root: Path, layout: Layout) -> None:
+    def __init__(self, root: Path, layout: Layout, title: str) -> None:
         self._root = root
         self._layout = layout
+        self._title = title
         self._data = _Shards(root, fmt.DATA, layout.data_schema())
         self._meta = _Shards(root, fmt.EPISODES, layout.episode_schema())
         self._stats = {
@@ -149,6 +161,11 @@ class _Writer:
             if not feature.picture
         }
         self._picture_stats = {name: PictureStats() for name in layout.cameras}
+        self._films = {
+            name: Film(root, name, layout.own[name].array[0], layout.fps)
+            for name in layout.cameras
+            if layout.filmed
+        }
         self._tasks: dict[str, int] = {}
         self._waiting: list[tuple[Episode, Notes]] = []
         self._waiting_rows = 0
@@ -170,6 +187,8 @@ class _Writer:
         """Finish the open files."""
         self._data.close()
         self._meta.close()
+        for film in self._films.values():
+            film.close()
 
     def finish(self) -> Written:
         """Write what waits, and everything that is known only at the end; `close` comes after."""
@@ -182,6 +201,9 @@ class _Writer:
         pictures = {name: kept.to_json() for name, kept in self._picture_stats.items()}
         _write_json(self._root / fmt.STATS, {**stats, **pictures})
         _write_json(self._root / fmt.INFO, self._layout.info(*astuple(written)))
+        robot, fps = self._layout.robot_type, self._layout.fps
+        text = card(self._title, **asdict(written), fps=fps, robot=robot)
+        (self._root / "README.md").write_text(text, encoding="utf-8")
         return written
 
     def _flush(self) -> None:
@@ -192,12 +214,17 @@ class _Writer:
         for name, rows in values.items():
             self._stats[name].update(rows)
         columns = {name: list_column(rows) for name, rows in values.items()}
+        spans: dict[str, list[Span]] = {}
         for name, pictures in self._layout.pictures(episodes).items():
             self._picture_stats[name].update(pictures)
-            columns[name] = picture_column([encode_png(picture) for picture in pictures])
+            if self._layout.filmed:
+                film = self._films[name]
+                spans[name] = [film.add(episode.observation[name][:-1]) for episode in episodes]
+            else:
+                columns[name] = picture_column([encode_png(picture) for picture in pictures])
         place = Place(self._episodes, self._frames, self._data.place, self._meta.place)
         self._data.write(columns)
-        self._meta.write(self._layout.episode_columns(self._waiting, place))
+        self._meta.write(self._layout.episode_columns(self._waiting, place, spans))
         self._episodes += len(episodes)
         self._frames += self._waiting_rows
         self._waiting, self._waiting_rows, self._waiting_bytes = [], 0, 0

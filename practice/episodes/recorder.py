@@ -103,6 +103,15 @@ def read_shard(
     return _read(source, name, 0, None, observations)
 
 
+def observations_of(path: Path) -> set[str]:
+    """The names of the observations that a shard holds. Raises ShardError."""
+    try:
+        schema = pq.read_schema(path)
+    except (pa.ArrowException, OSError) as error:
+        raise ShardError(path.name, f"is missing or damaged: {error}") from error
+    return {f.name for f in schema if f.name != "action" and _SHAPE in (f.metadata or {})}
+
+
 def _check(episode: Episode, pattern: Episode, file: str) -> None:
     if episode.observation.keys() != pattern.observation.keys():
         names = ", ".join(sorted(episode.observation))

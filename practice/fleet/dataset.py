@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from models_store.errors import LearningError
 from practice.embodiments.interface import Demonstrator, Embodiment, Observation
-from practice.episodes.lerobot_layout import Notes
 from practice.episodes.lerobot_write import Written, write_dataset
+from practice.episodes.notes import Notes
 from practice.episodes.types import Episode
 from practice.fleet.demonstrations import Experts, iter_demonstrations
 

@@ -7,6 +7,7 @@ from practice.models.exports import Export
 from practice.models.people import ApiToken, AuditEntry, SignInLink, User
 from practice.models.runs import LogLine, Run, RunPoint, Worker
 from practice.models.tasks import Task
+from practice.models.uploads import Upload
 
 __all__ = [
     "ApiToken",
@@ -25,6 +26,7 @@ __all__ = [
     "RunPoint",
     "SignInLink",
     "Task",
+    "Upload",
     "User",
     "Verdict",
     "VersionMember",

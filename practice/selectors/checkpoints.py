@@ -10,8 +10,8 @@ from django.db.models import Prefetch, Q, QuerySet
 
 from models_store.errors import LearningError
 from practice import storage
-from practice.errors import MissingError
-from practice.models import Checkpoint, Evaluation, Run, User
+from practice.errors import InvalidError, MissingError
+from practice.models import Checkpoint, Evaluation, Run, Task, User
 
 PAGE_SIZE = 100
 MOST_COMPARED = 8
@@ -216,6 +216,27 @@ def reward_models(checkpoint: Checkpoint) -> QuerySet[Checkpoint]:
     """Reward models of the same task, the newest first."""
     rows = Checkpoint.objects.filter(task=checkpoint.task_id, kind=Checkpoint.Kind.REWARD)
     return rows.order_by("-id")
+
+
+def reward_models_of(task: Task) -> QuerySet[Checkpoint]:
+    """Reward models of a task, the newest first."""
+    return task.checkpoints.filter(kind=Checkpoint.Kind.REWARD).order_by("-id")
+
+
+def reward_model(person: object, pk: str) -> Checkpoint:
+    """The reward model that a form names.
+
+    Raises:
+        InvalidError: there is none, or `person` may not see it.
+    """
+    rows = Checkpoint.objects.visible_to(person).filter(kind=Checkpoint.Kind.REWARD)
+    found = rows.filter(pk=pk).first() if pk.isdecimal() and len(pk) < 19 else None
+    if found is None:
+        raise InvalidError(
+            f"There is no reward model {pk!r}; choose one of the list.",
+            fields={"reward": "no such reward model"},
+        )
+    return found
 
 
 _MAPPINGS = ("spec", "config", "sha256", "parents")

@@ -22,6 +22,12 @@ COUNT_LIMIT = 10_000
 
 UNLABELLED = "none"
 DISAGREE = "disagree"
+OVER = ("10", "25", "50", "75")
+"""Shares of idle steps or clipped actions to ask for, per cent."""
+ODD: Mapping[str, Q] = {
+    "duplicate": Q(quality__duplicate_of__gt=0),
+    "length": Q(quality__odd_length=True),
+}
 APPROVALS = {"yes": True, "no": False, "open": None}
 
 # Name -> (what people read, fields, the first of which decides; "-" is descending). The id settles ties, newest first.
@@ -57,6 +63,12 @@ class EpisodeFilter:
     """yes, or no where the task's recording left the frames out."""
     corrected: str = ""
     """A key of `CORRECTIONS`."""
+    idle: str = ""
+    """Stands still for more than so many per cent of its steps."""
+    clipped: str = ""
+    """More than so many per cent of its action values are at a bound."""
+    odd: str = ""
+    """duplicate: nearly repeats an earlier one; length: falls out of its dataset."""
     order: str = "doubt"
 
     @classmethod
@@ -73,6 +85,9 @@ class EpisodeFilter:
             "truth": [DISAGREE],
             "recorded": ["yes", "no"],
             "corrected": [*CORRECTIONS],
+            "idle": OVER,
+            "clipped": OVER,
+            "odd": [*ODD],
         }
         for name, allowed in choices.items():
             if known[name] not in allowed:
@@ -112,6 +127,7 @@ class FilterChoices:
     datasets: list[tuple[int, str]]
     ways: tuple[str, ...] = get_args(EndedBy)
     """What can end an episode."""
+    overs: tuple[str, ...] = OVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +185,11 @@ def _where(wanted: EpisodeFilter) -> Q:
         where &= _DISAGREES
     if wanted.dataset:
         where &= of_dataset(int(wanted.dataset))
+    for share in ("idle", "clipped"):
+        if over := getattr(wanted, share):
+            where &= Q(**{f"quality__{share}_share__gt": int(over) / 100})
+    if wanted.odd:
+        where &= ODD[wanted.odd]
     return where & CORRECTIONS.get(wanted.corrected, Q())
 
 

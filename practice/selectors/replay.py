@@ -1,8 +1,8 @@
 """One episode as its replay needs it: arrays, key moments, facts, and the video drawn from the recorded observations."""
 
 import hashlib
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from io import BytesIO
 from typing import Any
@@ -21,13 +21,15 @@ from practice.episodes.recorder import read_episode
 from practice.episodes.types import Episode as Recorded
 from practice.errors import MissingError
 from practice.frames.film import FilmError, FilmMaker, Order
-from practice.models import Episode
+from practice.models import Episode, Judgement
 
 VIDEO_SIZE = 320
 """Width and height of a replay, pixels."""
 DRAWING = 2
 """Grows when a renderer or the encoder changes what a replay looks like, so that browsers ask again."""
 MAX_JUMPS = 6
+LONG_REST = 5
+"""Control steps; a shorter rest is no moment."""
 DISCOUNT = 0.9
 """gamma of the practice reward where the run names none."""
 
@@ -128,12 +130,35 @@ def named_moments(
     return [Moment(step, found[step]) for step in sorted(found)]
 
 
-def replay_payload(episode: Episode) -> dict[str, Any]:
-    """The arrays of a replay as plain JSON values; unknown numbers are null, numbers keep five digits."""
+def _with_rest(moments: list[Moment], quality: Mapping[str, Any]) -> list[Moment]:
+    """The same with the frame at which the longest stretch without movement begins, where it is long."""
+    first, end = quality.get("idle_first", 0), quality.get("idle_end", 0)
+    if end - first < LONG_REST or any(moment.step == first for moment in moments):
+        return moments
+    rest = Moment(first, f"rests until {end}")
+    return sorted([*moments, rest], key=lambda moment: moment.step)
+
+
+def judgement_of(episode: Episode, reward: int) -> Judgement | None:
+    """What the reward model says of the episode; None where nobody has asked, or it is not there yet."""
+    found = episode.judgements.filter(reward=reward).select_related("reward").first()
+    return found if found and len(found.distance) == episode.length + 1 else None
+
+
+def replay_payload(episode: Episode, judgement: Judgement | None = None) -> dict[str, Any]:
+    """The arrays of a replay as plain JSON values; unknown numbers are null, numbers keep five digits.
+
+    With a judgement, d and its moments are what that reward model says, not what was recorded.
+    """
     spec = _embodiment(episode).spec
     arrays = episode_arrays(episode, [name for name in spec.observation if not is_camera(name)])
     recorded = arrays.recorded
+    if judgement is not None:
+        said = (np.asarray(values, np.float32) for values in (judgement.distance, judgement.spread))
+        distance, spread = said
+        recorded = replace(recorded, distance=distance, spread=spread)
     moments = named_moments(recorded.distance, recorded.spread, arrays.threshold, arrays.length)
+    moments = _with_rest(moments, episode.quality)
     return {
         "episode": episode.pk,
         "steps": arrays.length,

@@ -234,7 +234,7 @@ def _upload_step(datasets: list[Dataset]) -> NextStep | None:
         return None
     return NextStep(
         "Upload demonstrations",
-        "A LeRobotDataset v3.0 as one .zip. Each episode is checked, and bad ones are named.",
+        "A LeRobotDataset v3.0 as one .zip or .tar.gz. Each episode is checked, and bad ones are named.",
         "Upload a dataset",
         "dataset_new",
     )

@@ -12,7 +12,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from practice import events, storage
-from practice.errors import ConflictError, InvalidError
+from practice.episodes.archive import ENDINGS, archive_ending
+from practice.errors import ConflictError, InvalidError, TooLargeError
 from practice.models import Dataset, Task, User
 from practice.roles import Role, require
 from practice.services import audit, enqueue
@@ -25,31 +26,63 @@ LEASE = timedelta(seconds=60)
 def receive_upload(
     task: Task, upload: BinaryIO | Iterable[bytes], *, by: User, filename: str, name: str = ""
 ) -> Dataset:
-    """Keep an uploaded .zip unchanged, by its content, and queue its validation.
+    """Keep an uploaded archive unchanged, by its content, and queue its validation.
 
     Raises:
-        InvalidError: no .zip, empty, too large, or the task has this very file already.
+        InvalidError: no archive we read, empty, too large, or the task has this very file already.
     """
+    check_receivable(task, by=by, filename=filename)
+    with tempfile.NamedTemporaryFile(dir=_temporary_folder()) as kept:
+        sha256 = _keep(upload, kept, filename)
+        return receive_file(
+            task, Path(kept.name), by=by, filename=filename, name=name, sha256=sha256
+        )
+
+
+def receive_file(
+    task: Task, path: Path, *, by: User, filename: str, name: str = "", sha256: str
+) -> Dataset:
+    """The same for a file that is here already; `sha256` is its hash, which is not computed again.
+
+    The caller removes `path` afterwards and never writes to it again: on one disk it becomes the kept original without a copy.
+    """
+    check_receivable(task, by=by, filename=filename)
+    size = path.stat().st_size
+    check_size(size, filename)
+    known = task.datasets.filter(sha256=sha256).exclude(state=Dataset.State.FAILED).first()
+    if known is not None:
+        raise InvalidError(
+            f"This very file is already dataset {known.pk} ({known.name}) of {task}.",
+            fields={"file": "already uploaded"},
+        )
+    key = storage.upload_key(sha256, archive_ending(filename) or "")
+    if not storage.blobs().exists(key):
+        storage.blobs().adopt(key, path)
+    return _create(task, by=by, name=name.strip() or filename, key=key, size=size, sha256=sha256)
+
+
+def check_receivable(task: Task, *, by: User, filename: str) -> None:
+    """Refuse before a byte is read what could never become a dataset of `task`."""
     require(by, Role.OPERATOR)
     if task.archived_at is not None:
         raise ConflictError(f"The task {task.name} is archived; restore it first.")
-    if not filename.lower().endswith(".zip"):
+    if archive_ending(filename) is None:
         raise InvalidError(
-            f"{filename!r} is no .zip; upload a LeRobotDataset v3.0 folder packed as one .zip.",
-            fields={"file": "not a .zip"},
+            f"{filename!r} is no archive we read; pack the dataset's folder as one of {', '.join(ENDINGS)}.",
+            fields={"file": f"not one of {', '.join(ENDINGS)}"},
         )
-    with tempfile.NamedTemporaryFile(dir=_temporary_folder()) as kept:
-        size, sha256 = _keep(upload, kept, filename)
-        known = task.datasets.filter(sha256=sha256).exclude(state=Dataset.State.FAILED).first()
-        if known is not None:
-            raise InvalidError(
-                f"This very file is already dataset {known.pk} ({known.name}) of {task}.",
-                fields={"file": "already uploaded"},
-            )
-        key = storage.upload_key(sha256)
-        if not storage.blobs().exists(key):
-            storage.blobs().put(key, Path(kept.name))
-    return _create(task, by=by, name=name.strip() or filename, key=key, size=size, sha256=sha256)
+
+
+def check_size(size: int, filename: str) -> None:
+    """Refuse an empty file and one above the limit."""
+    if size > settings.EFM_UPLOAD_LIMIT:
+        limit = settings.EFM_UPLOAD_LIMIT >> 20
+        raise TooLargeError(
+            f"{filename!r} is larger than the {limit} MB that EFM_UPLOAD_MB allows.",
+            fields={"file": "too large"},
+        )
+    if not size:
+        raise InvalidError(f"{filename!r} is empty.", fields={"file": "empty"})
 
 
 def _temporary_folder() -> Path:
@@ -58,23 +91,16 @@ def _temporary_folder() -> Path:
     return folder
 
 
-def _keep(upload: BinaryIO | Iterable[bytes], out: IO[bytes], filename: str) -> tuple[int, str]:
-    """Copy the upload to `out`, counting and hashing; gives its size in bytes and its sha256."""
+def _keep(upload: BinaryIO | Iterable[bytes], out: IO[bytes], filename: str) -> str:
+    """Copy the upload to `out`, counting and hashing; gives its sha256."""
     digest, size = hashlib.sha256(), 0
     for chunk in _chunks(upload):
         size += len(chunk)
-        if size > settings.EFM_UPLOAD_LIMIT:
-            limit = settings.EFM_UPLOAD_LIMIT >> 20
-            raise InvalidError(
-                f"{filename!r} is larger than the {limit} MB that EFM_UPLOAD_MB allows.",
-                fields={"file": "too large"},
-            )
+        check_size(size, filename)
         digest.update(chunk)
         out.write(chunk)
-    if not size:
-        raise InvalidError(f"{filename!r} is empty.", fields={"file": "empty"})
     out.flush()
-    return size, digest.hexdigest()
+    return digest.hexdigest()
 
 
 def _chunks(upload: BinaryIO | Iterable[bytes]) -> Iterable[bytes]:
@@ -90,6 +116,7 @@ def _create(task: Task, *, by: User, name: str, key: str, size: int, sha256: str
     dataset = Dataset.objects.create(
         task=task,
         name=name[:160],
+        source={"kind": "upload"},
         upload_key=key,
         size_bytes=size,
         sha256=sha256,

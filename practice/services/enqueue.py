@@ -10,7 +10,10 @@ log = logging.getLogger(__name__)
 
 EXECUTE_RUN = "practice.jobs.execute_run"
 VALIDATE_DATASET = "practice.jobs.validate_dataset"
-JOB_NAMES = (EXECUTE_RUN, VALIDATE_DATASET)
+JUDGE_EPISODE = "practice.jobs.judge_episode"
+JUDGE_QUALITY = "practice.jobs.judge_quality"
+WRITE_EXPORT = "practice.jobs.write_export"
+JOB_NAMES = (EXECUTE_RUN, VALIDATE_DATASET, JUDGE_EPISODE, JUDGE_QUALITY, WRITE_EXPORT)
 
 
 def enqueue_on_commit(job: str, row_id: int, *, queue: str) -> None:

@@ -1,4 +1,4 @@
-"""Remove what nothing refers to any more. Uploads, episodes and checkpoints are never removed here."""
+"""Remove what nothing refers to any more. Datasets, episodes and checkpoints are never removed here."""
 
 import re
 from datetime import timedelta
@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from models_store.errors import LearningError
 from practice.models import Run, SignInLink, Worker
+from practice.services import uploads
 from practice.storage import blobs
 
 FILMS_KEPT = timedelta(days=7)
@@ -16,11 +17,11 @@ _RESUME = re.compile(r"runs/(\d+)/resume-")
 
 
 def prune() -> int:
-    """Delete spent sign-in links, long-gone workers, resume points no run points at, and old films; gives how many."""
+    """Delete spent sign-in links, long-gone workers, unneeded resume points, old films and expired uploads; gives how many."""
     now = timezone.now()
     links, _ = SignInLink.objects.filter(expires_at__lt=now - timedelta(days=1)).delete()
     workers, _ = Worker.objects.filter(seen_at__lt=now - timedelta(days=1)).delete()
-    return links + workers + _prune_resume_points() + _prune_films()
+    return links + workers + _prune_resume_points() + _prune_films() + uploads.expire()
 
 
 def _prune_resume_points() -> int:

@@ -25,6 +25,7 @@ from practice.episodes.types import Episode as Recorded
 from practice.errors import LeaseLostError
 from practice.models import Dataset, Episode, Task
 from practice.rows import episode_row
+from practice.services import enqueue
 from practice.services.datasets import LEASE, announce
 
 log = logging.getLogger(__name__)
@@ -163,6 +164,7 @@ def _conclude(dataset: Dataset, owner: str, report: DatasetReport, rows: list[Ep
     held.lease_owner, held.lease_expires_at, held.progress = "", None, 1.0
     if rows:
         held.state, held.ready_at = Dataset.State.READY, timezone.now()
+        enqueue.enqueue_on_commit(enqueue.JUDGE_QUALITY, held.pk, queue="cpu")
     else:
         held.state = Dataset.State.FAILED
         held.error = str(report.error or "No episode is fit to be kept; the report says why.")

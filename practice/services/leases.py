@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from practice import events
 from practice.errors import LeaseLostError
-from practice.models import Dataset, LogLine, Run, Worker
+from practice.models import Dataset, Export, LogLine, Run, Worker
 from practice.models.runs import run_queue
 from practice.services import enqueue
 
@@ -153,7 +153,7 @@ def _resend(now: datetime) -> int:
         if has_idle_slot(queue) and waiting.filter(pk=run_id).update(queued_at=now):
             enqueue.send(enqueue.EXECUTE_RUN, run_id, queue=queue)
             moved += 1
-    return moved + _resend_datasets(now)
+    return moved + _resend_datasets(now) + _resend_exports(now)
 
 
 def has_idle_slot(queue: str) -> bool:
@@ -173,5 +173,19 @@ def _resend_datasets(now: datetime) -> int:
             state=Dataset.State.QUEUED, lease_expires_at=now + RESEND_AFTER
         ):
             enqueue.send(enqueue.VALIDATE_DATASET, dataset_id, queue="cpu")
+            moved += 1
+    return moved
+
+
+def _resend_exports(now: datetime) -> int:
+    moved = 0
+    stuck = Export.objects.filter(
+        state__in=[Export.State.QUEUED, Export.State.WRITING], lease_expires_at__lt=now
+    )
+    for export_id in stuck.values_list("pk", flat=True):
+        if stuck.filter(pk=export_id).update(
+            state=Export.State.QUEUED, lease_expires_at=now + RESEND_AFTER
+        ):
+            enqueue.send(enqueue.WRITE_EXPORT, export_id, queue="cpu")
             moved += 1
     return moved

@@ -12,6 +12,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 from practice.errors import PracticeError
 from practice.models import Dataset, Task
 from practice.selectors import datasets as selector
+from practice.selectors.exports import exports_of
+from practice.selectors.quality import quality_view
 from practice.selectors.selections import count_selections, filter_words, versions_of
 from practice.selectors.tasks import find_task, spec_of
 from practice.services.datasets import receive_upload
@@ -64,7 +66,7 @@ def dataset_new(request: PageRequest, slug: str) -> HttpResponse:
         "form": form,
         "task": task,
         "spec": spec_of(task),
-        "limit_text": f"LeRobotDataset v3.0 as .zip, up to {limit}",
+        "limit_text": f".zip, .tar, .tar.gz or .tgz, up to {limit}",
     }
     return render(request, "datasets/new.html", context)
 
@@ -99,9 +101,12 @@ def dataset_detail(request: PageRequest, pk: int) -> HttpResponse:
     context = {
         "dataset": dataset,
         "view": selector.report_of(dataset),
+        "quality": quality_view(dataset.episodes.all()),
         "runs": selector.runs_on(dataset),
         "waits": selector.why_waiting(dataset),
         "versions": list(versions_of(dataset)),
         "filter_words": filter_words(dataset),
+        "exports": exports_of(request.user, dataset),
+        "hub": bool(settings.EFM_HUB_TOKEN),
     }
     return render_page(request, "datasets/detail.html", "datasets/_panels.html", context)

@@ -11,7 +11,7 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_POST, require_safe
 
 from practice.errors import InvalidError, MissingError
-from practice.models import Episode, User, Verdict
+from practice.models import Episode, Judgement, User, Verdict
 from practice.selectors import episodes as selectors
 from practice.selectors import replay
 from practice.selectors.edits import edit_lines
@@ -20,6 +20,7 @@ from practice.selectors.sheets import camera_sheets
 from practice.services.labels import approve_episodes, label_episode
 from practice.web.access import PageRequest, operator_page, viewer_page
 from practice.web.formats import plural
+from practice.web.judgements import judgement_context
 from practice.web.ranged import not_modified, ranged
 
 APPROVED_WORDS = {True: "approved for training", False: "refused for training", None: "open again"}
@@ -113,22 +114,38 @@ def episode_detail(request: PageRequest, pk: int) -> HttpResponseBase:
     episode = selectors.visible_episode(request.user, pk)
     journey = Journey.of(request)
     before, after = journey.neighbours(request.user, episode)
-    context = _label_context(episode, journey) | {
-        "before": before,
-        "before_url": journey.url(before),
-        "after": after,
-        "after_url": journey.url(after),
-        "after_video": _video_url(after) if journey.review and after else "",
-        "video_url": _video_url(episode),
-        "edits": edit_lines(episode),
-        "frames": replay.curve_frames(episode),
-        "cameras": camera_sheets(episode),
-        "threshold": replay.used_threshold(episode),
-        "progress": selectors.review_progress(request.user, journey.wanted)
-        if journey.review
-        else None,
-    }
+    chosen = request.GET.get("judge", "")
+    judgement = _judgement(request, episode)
+    judged = judgement_context(episode, chosen if judgement else "")
+    context = (
+        judged
+        | _label_context(episode, journey)
+        | {
+            "judgement": judgement,
+            "has_distance": judgement is not None or episode.d_start is not None,
+            "before": before,
+            "before_url": journey.url(before),
+            "after": after,
+            "after_url": journey.url(after),
+            "after_video": _video_url(after) if journey.review and after else "",
+            "video_url": _video_url(episode),
+            "edits": edit_lines(episode),
+            "frames": replay.curve_frames(episode),
+            "cameras": camera_sheets(episode),
+            "threshold": replay.used_threshold(episode),
+            "progress": selectors.review_progress(request.user, journey.wanted)
+            if journey.review
+            else None,
+        }
+    )
     return render(request, "episodes/detail.html", context)
+
+
+def _judgement(request: HttpRequest, episode: Episode) -> Judgement | None:
+    """What the reward model that the address names says; None where none is named or it has not answered."""
+    chosen = request.GET.get("judge", "")
+    known = chosen.isdecimal() and len(chosen) < 19
+    return replay.judgement_of(episode, int(chosen)) if known else None
 
 
 def _label_context(episode: Episode, journey: Journey) -> dict[str, Any]:
@@ -191,7 +208,8 @@ def episode_approve(request: PageRequest, pk: int) -> HttpResponseBase:
 @viewer_page
 def episode_replay(request: PageRequest, pk: int) -> HttpResponseBase:
     """The arrays of the replay."""
-    return JsonResponse(replay.replay_payload(selectors.visible_episode(request.user, pk)))
+    episode = selectors.visible_episode(request.user, pk)
+    return JsonResponse(replay.replay_payload(episode, _judgement(request, episode)))
 
 
 @require_safe

@@ -4,12 +4,12 @@ from django import forms
 
 
 class DatasetForm(forms.Form):
-    """One .zip and, if wanted, a name for it."""
+    """One archive and, if wanted, a name for it."""
 
     file = forms.FileField(
         label="Dataset",
         error_messages={
-            "required": "Choose the .zip to upload.",
+            "required": "Choose the packed dataset to upload.",
             "empty": "The file is empty; choose the packed dataset.",
         },
     )

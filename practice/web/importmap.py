@@ -24,6 +24,7 @@ SHARED_MODULES = (
     "spark",
     "tile",
     "toast",
+    "tus",
     "upload",
 )
 """Modules of static/js that others import, as "efm/<name>"."""

@@ -1,14 +1,21 @@
-// Upload with progress and a way to stop: <form method="post" enctype="multipart/form-data" data-upload> around partials/drop.html.
-// The server answers with a redirect (followed), with {"url": "…"} to go to, or with 4xx and {"error": "…"} or {"detail": "…"}.
-// Without this module the form posts as any form does.
+// Uploads with progress, pause and resume: <form data-upload="the API's uploads" data-task="slug" data-done="/datasets/"> around
+// partials/drop.html. Files go in pieces, so a reload or a lost connection loses nothing. Without this module the form posts as any form does.
+
+import { Cancelled, Refused, Transfer, unfinished } from "efm/tus";
 
 const UNITS = ["B", "kB", "MB", "GB", "TB"];
+const RATE_OVER_MS = 8000;
 
 /** Write bytes in decimal units. */
 export function formatBytes(bytes) {
   const power = bytes > 0 ? Math.min(Math.floor(Math.log10(bytes) / 3), UNITS.length - 1) : 0;
   const value = bytes / 1000 ** power;
   return `${value.toFixed(power && value < 100 ? 1 : 0)} ${UNITS[power]}`;
+}
+
+function formatSeconds(seconds) {
+  if (seconds < 90) return `${Math.ceil(seconds)} s`;
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
 function onChoose(event) {
@@ -28,56 +35,77 @@ function fail(form, text) {
   list.hidden = false;
 }
 
-function reason(request) {
-  try {
-    const body = JSON.parse(request.responseText);
-    return body.error ?? body.detail ?? JSON.stringify(body);
-  } catch {
-    return `The server answered ${request.status}. Try again, or ask whoever runs it.`;
-  }
+/** Bytes per second over the last seconds; 0 while nothing is known. */
+function rateMeter() {
+  let seen = [];
+  return (sent) => {
+    const now = performance.now();
+    if (seen.length && sent < seen.at(-1).sent) seen = []; // a piece was lost and is sent again
+    seen = [...seen.filter(({ at }) => now - at < RATE_OVER_MS), { at: now, sent }];
+    const [first] = seen;
+    return now > first.at ? (1000 * (sent - first.sent)) / (now - first.at) : 0;
+  };
 }
 
-function arrived(form, request) {
-  if (request.status >= 400) return fail(form, reason(request));
-  if (request.getResponseHeader("Content-Type")?.includes("json")) {
-    return location.assign(JSON.parse(request.responseText).url);
-  }
-  return location.assign(request.responseURL);
+function painter(form) {
+  const status = form.querySelector("[data-upload-status]");
+  const find = (name) => status.querySelector(`[data-upload-${name}]`);
+  const [bar, text, note, pause] = [status.querySelector("progress"), find("text"), find("note"), find("pause")];
+  const measure = rateMeter();
+  return ({ state, sent, size }) => {
+    const percent = `${Math.floor((100 * sent) / size)} %`;
+    const rate = state === "sending" ? measure(sent) : 0;
+    const words = { sending: "Uploading", paused: "Paused at", waiting: "No connection; trying again. Sent" };
+    bar.value = sent / size;
+    text.textContent = state === "finishing" ? "Checking and storing" : `${words[state]} ${formatBytes(sent)} / ${formatBytes(size)}`;
+    const moving = rate > 0 ? `${percent} · ${formatBytes(rate)}/s · ${formatSeconds((size - sent) / rate)} left` : percent;
+    note.textContent = state === "finishing" ? "" : moving;
+    pause.textContent = state === "paused" ? "Resume" : "Pause";
+    pause.hidden = state === "finishing";
+    status.dataset.state = state;
+  };
 }
 
-function onSubmit(event) {
+async function onSubmit(event) {
   const form = event.target;
   if (!form.matches("[data-upload]") || event.defaultPrevented) return;
+  const [file] = form.querySelector("input[type=file]").files;
+  if (!file?.size) return; // the server says what is wrong
   event.preventDefault();
   const status = form.querySelector("[data-upload-status]");
-  const bar = status.querySelector("progress");
-  const note = status.querySelector("[data-upload-note]");
-  const text = status.querySelector("[data-upload-text]");
-  const button = event.submitter;
-  const request = new XMLHttpRequest();
-  const began = performance.now();
-
-  form.querySelector("[data-upload-error]").hidden = true;
-  status.hidden = false;
-  text.textContent = "Uploading";
-  if (button) button.disabled = true;
-  const done = () => {
-    status.hidden = true;
-    if (button) button.disabled = false;
-  };
-  request.upload.addEventListener("progress", ({ loaded, total }) => {
-    const left = ((performance.now() - began) / 1000) * (total / loaded - 1);
-    bar.value = total ? loaded / total : 0;
-    text.textContent = loaded < total ? `Uploading ${formatBytes(loaded)} / ${formatBytes(total)}` : "Storing";
-    note.textContent = loaded < total ? `${Math.floor(100 * bar.value)} % · ${Math.ceil(left)} s left` : "";
+  const transfer = new Transfer(file, {
+    endpoint: form.dataset.upload,
+    csrf: form.querySelector("[name=csrfmiddlewaretoken]").value,
+    metadata: { task: form.dataset.task, filename: file.name, name: form.elements.name?.value ?? "" },
+    onChange: painter(form),
   });
-  request.addEventListener("load", () => (done(), arrived(form, request)));
-  request.addEventListener("error", () => (done(), fail(form, "The connection broke before the file had arrived. Try again.")));
-  request.addEventListener("abort", () => (done(), fail(form, "Cancelled. Nothing was stored.")));
-  status.querySelector("[data-upload-cancel]").onclick = () => request.abort();
-  request.open("POST", form.action);
-  request.setRequestHeader("Accept", "application/json, text/html;q=0.9");
-  request.send(new FormData(form, button));
+  const busy = (is) => {
+    status.hidden = !is;
+    for (const control of form.querySelectorAll("[type=submit], input")) control.disabled = is;
+  };
+  form.querySelector("[data-upload-error]").hidden = true;
+  status.querySelector("[data-upload-pause]").onclick = () => (transfer.state === "paused" ? transfer.resume() : transfer.pause());
+  status.querySelector("[data-upload-cancel]").onclick = () => transfer.cancel();
+  busy(true);
+  try {
+    const dataset = await transfer.run();
+    location.assign(form.dataset.done + dataset.match(/(\d+\/)$/)[1]);
+  } catch (error) {
+    busy(false);
+    if (error instanceof Cancelled) fail(form, "Cancelled. Nothing was stored.");
+    else if (error instanceof Refused) fail(form, error.message);
+    else throw error;
+  }
+}
+
+// A browser forgets which file was chosen, so that whoever comes back is told to choose it again.
+function remind(form) {
+  const line = form.querySelector("[data-upload-waiting]");
+  const begun = unfinished(form.dataset.task);
+  if (!line || !begun.length) return;
+  const names = begun.map(({ name, share }) => `${name} (${Math.floor(100 * share)} %)`).join(", ");
+  line.textContent = `Not finished: ${names}. Choose the same file to go on where it stopped.`;
+  line.hidden = false;
 }
 
 function onDrag(event) {
@@ -90,4 +118,5 @@ export function start() {
   document.addEventListener("change", onChoose);
   document.addEventListener("submit", onSubmit);
   for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) document.addEventListener(kind, onDrag);
+  for (const form of document.querySelectorAll("[data-upload]")) remind(form);
 }

@@ -3,11 +3,14 @@
 Three of each belong to the session: the session itself, the person, the role.
 """
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from practice.models import Run, User
+from practice.models import DatasetVersion, Export, Run, Upload, User
 from practice.services.edits import exclude_episodes, trim_episode
 from practice.services.people import issue_token
 from practice.services.selections import create_selection
@@ -38,6 +41,9 @@ COUNTS = {
     "versions/{version}/": 6,
     "versions/{version}/episodes/": 6,
     "episodes/{corrected}/edits/": 6,
+    "exports/": 5,
+    "exports/{export}/": 4,
+    "uploads/": 5,
     "runs/": 9,
     "runs/{run}/": 8,
     "runs/{run}/points/": 5,
@@ -75,7 +81,23 @@ def names(vera: User) -> dict[str, object]:
         freeze(dataset, by=dataset.created_by).runs.set(dataset.runs.all())
         create_selection(dataset.task, by=dataset.created_by, name="All", query={})
         issue_token(vera, by=vera, name="script")
+        export = Export.objects.create(
+            version=DatasetVersion.objects.create(
+                dataset=dataset,
+                number=9,
+                digest="0" * 64,
+                episodes=2,
+                frames=120,
+                created_by=dataset.created_by,
+            ),
+            created_by=dataset.created_by,
+        )
+        tomorrow = timezone.now() + timedelta(days=1)
+        Upload.objects.create(
+            task=run.task, person=vera, filename="a.zip", size=1, expires_at=tomorrow
+        )
     return {
+        "export": export.pk,
         "task": run.task.slug,
         "dataset": dataset.pk,
         "run": run.pk,

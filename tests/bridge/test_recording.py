@@ -40,6 +40,7 @@ def test_by_default_every_episode_keeps_its_frames() -> None:
     made = record_episodes(make_run(), 1, [_report(*SURE[:3])])
     assert [row.rows for row in made.rows] == [13, 13, 13]
     assert made.paused == ""
+    assert all(0 <= row.quality["idle_share"] <= 1 for row in made.rows)
     assert made.size_bytes == storage.blobs().path(made.rows[0].blob_key).stat().st_size
 
 

@@ -85,7 +85,7 @@ def define_task(page: Page) -> None:
 def upload(page: Page, demos: Path) -> None:
     """The bar fills while bytes go out; then the report names what was kept."""
     page.get_by_role("link", name="Upload", exact=True).first.click()
-    page.get_by_label("Dataset as .zip").set_input_files(demos)
+    page.get_by_label("Packed dataset").set_input_files(demos)
     network = page.context.new_cdp_session(page)
     slow = {"offline": False, "latency": 0, "downloadThroughput": -1}
     slow["uploadThroughput"] = UPLOAD_BYTES_PER_SECOND

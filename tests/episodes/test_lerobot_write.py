@@ -18,11 +18,11 @@ from practice.episodes.errors import DatasetError
 from practice.episodes.intake import take_in
 from practice.episodes.lerobot_expect import Expectations
 from practice.episodes.lerobot_format import Feature
-from practice.episodes.lerobot_layout import Notes
 from practice.episodes.lerobot_read import read_episodes
 from practice.episodes.lerobot_stats import RunningStats
 from practice.episodes.lerobot_validate import validate_dataset
 from practice.episodes.lerobot_write import Written, write_dataset
+from practice.episodes.notes import Notes
 from practice.episodes.types import Episode
 from tests.episodes.episodes import make_episode, same_arrays
 
@@ -44,18 +44,19 @@ def test_the_documented_layout(tmp_path: Path) -> None:
     assert write(root, episodes, notes=lambda _: notes) == Written(3, 12, 2)
     files = sorted(p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file())
     assert files == [
+        "README.md",
         "data/chunk-000/file-000.parquet",
         "meta/episodes/chunk-000/file-000.parquet",
         "meta/info.json",
         "meta/stats.json",
         "meta/tasks.parquet",
     ]
-    info = json.loads((root / files[2]).read_text())
+    info = json.loads((root / files[3]).read_text())
     assert info["codebase_version"] == "v3.0"
     assert info["splits"] == {"train": "0:3"}
     assert [info[f"total_{n}"] for n in ("episodes", "frames", "tasks")] == [3, 12, 2]
     assert info["features"]["next.done"] == {"dtype": "bool", "shape": [1], "names": None}
-    data = pq.read_table(root / files[0])
+    data = pq.read_table(root / files[1])
     assert set(data.column_names) == set(info["features"])
     assert str(data.schema.field("action").type) == "fixed_size_list<element: float>[2]"
     assert str(data.schema.field("timestamp").type) == "float"
@@ -63,7 +64,7 @@ def test_the_documented_layout(tmp_path: Path) -> None:
     assert data["frame_index"].to_pylist() == [0, 1, 2, 0, 1, 2, 3, 0, 1, 2, 3, 4]
     assert data["next.done"].to_pylist() == [f in {2, 6, 11} for f in range(12)]
     np.testing.assert_allclose(data["timestamp"], np.array(data["frame_index"]) / 10, rtol=1e-6)
-    rows = pq.read_table(root / files[1])
+    rows = pq.read_table(root / files[2])
     assert rows["tasks"].to_pylist() == [["go 0"], ["go 1"], ["go 0"]]
     assert rows["dataset_from_index"].to_pylist() == [0, 3, 7]
     assert rows["dataset_to_index"].to_pylist() == [3, 7, 12]

@@ -56,3 +56,26 @@ def test_a_source_that_breaks_leaves_the_older_blob(tmp_path: Path) -> None:
     assert list(store.list()) == ["a"]
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     assert store.path("a").read_bytes() == b"old"
+
+
+def test_a_finished_file_is_adopted_without_a_copy(tmp_path: Path) -> None:
+    store = DiskBlobStore(tmp_path / "blobs")
+    source = tmp_path / "whole.part"
+    source.write_bytes(b"whole")
+    store.adopt("uploads/ab/file.zip", source)
+    assert store.path("uploads/ab/file.zip").stat().st_ino == source.stat().st_ino
+    source.unlink()
+    assert store.path("uploads/ab/file.zip").read_bytes() == b"whole"
+    assert list(store.list()) == ["uploads/ab/file.zip"]
+
+
+def test_a_file_on_another_disk_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def elsewhere(*_places: object) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr("models_store.store.os.link", elsewhere)
+    source = tmp_path / "whole.part"
+    source.write_bytes(b"whole")
+    store = DiskBlobStore(tmp_path / "blobs")
+    store.adopt("uploads/file.zip", source)
+    assert store.path("uploads/file.zip").read_bytes() == b"whole"

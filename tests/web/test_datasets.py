@@ -54,8 +54,8 @@ def test_a_script_is_told_where_to_go(otto: User) -> None:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        (dict, "Choose the .zip"),
-        (lambda: {"file": archive("demos.tar")}, "demos.tar"),
+        (dict, "Choose the packed dataset"),
+        (lambda: {"file": archive("demos.rar")}, "demos.rar"),
         (lambda: {"file": SimpleUploadedFile("empty.zip", b"")}, "empty"),
     ],
 )

@@ -57,7 +57,7 @@ class DatasetDetailSerializer(DatasetSerializer):
 
 
 class UploadGiven(Given):
-    """A LeRobotDataset v3.0 folder packed as one .zip."""
+    """A LeRobotDataset v3.0 folder packed as one .zip, .tar, .tar.gz or .tgz."""
 
     task = serializers.SlugRelatedField[Any](
         slug_field="slug", queryset=Task.objects.all(), help_text="The task's slug."

@@ -2,12 +2,42 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from practice.api.serializers.base import Given, PersonField
-from practice.models import Episode, Label, Verdict
+from practice.models import Episode, Judgement, Label, Verdict
 
 MAX_BULK = 1_000
+
+
+class QualitySerializer(serializers.Serializer[Any]):
+    """What was measured of a recording."""
+
+    length = serializers.IntegerField(help_text="Control steps.")
+    seconds = serializers.FloatField()
+    idle_share = serializers.FloatField(help_text="Of the steps, in [0, 1].")
+    idle_first = serializers.IntegerField(help_text="First step of the longest rest.")
+    idle_end = serializers.IntegerField(help_text="The step after its last.")
+    clipped_share = serializers.FloatField(
+        allow_null=True, help_text="Of the action values, at a bound, in [0, 1]."
+    )
+    jerk = serializers.FloatField(
+        allow_null=True, help_text="ln of the dimensionless squared jerk; more is less smooth."
+    )
+    dropped = serializers.IntegerField(help_text="Frames repeated while the robot moves.")
+    length_z = serializers.FloatField(
+        allow_null=True, help_text="Robust z of the log length within the dataset."
+    )
+    odd_length = serializers.BooleanField()
+    duplicate_of = serializers.IntegerField(
+        allow_null=True, help_text="The earlier episode that this one nearly repeats."
+    )
+    start = serializers.ListField(
+        child=serializers.FloatField(),
+        allow_null=True,
+        help_text="Where it starts on the dataset's two principal components.",
+    )
 
 
 class EpisodeSerializer(serializers.ModelSerializer[Episode]):
@@ -36,6 +66,8 @@ class EpisodeSerializer(serializers.ModelSerializer[Episode]):
         help_text="The newest label's verdict; empty: nobody has looked."
     )
 
+    quality = serializers.SerializerMethodField(help_text="null: not measured yet.")
+
     class Meta:
         model = Episode
         fields = [
@@ -63,9 +95,15 @@ class EpisodeSerializer(serializers.ModelSerializer[Episode]):
             "excluded",
             "trim_first",
             "trim_end",
+            "quality",
             "recorded_at",
         ]
         read_only_fields = fields
+
+    @extend_schema_field(QualitySerializer(allow_null=True))
+    def get_quality(self, episode: Episode) -> dict[str, Any] | None:
+        """What was measured, as it was stored."""
+        return episode.quality or None
 
 
 class LabelSerializer(serializers.ModelSerializer[Label]):
@@ -114,6 +152,28 @@ class ApprovedSerializer(serializers.Serializer[Any]):
     """How many episodes were changed."""
 
     changed = serializers.IntegerField()
+
+
+class JudgeGiven(Given):
+    """Which reward model is to look."""
+
+    reward = serializers.IntegerField(min_value=1, help_text="A reward checkpoint of the task.")
+
+
+class JudgementSerializer(serializers.ModelSerializer[Judgement]):
+    """What a reward model says of an episode; empty while it is being computed."""
+
+    distance = serializers.ListField(
+        child=serializers.FloatField(), help_text="d(o, g) per observation, steps."
+    )
+    spread = serializers.ListField(
+        child=serializers.FloatField(), help_text="Standard deviation of the prediction, steps."
+    )
+
+    class Meta:
+        model = Judgement
+        fields = ["episode", "reward", "distance", "spread", "error", "asked_at"]
+        read_only_fields = fields
 
 
 class MomentSerializer(serializers.Serializer[Any]):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from django.db.models import QuerySet, prefetch_related_objects
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,13 +16,18 @@ from practice.api.serializers.episodes import (
     BulkApprovalGiven,
     EpisodeDetailSerializer,
     EpisodeSerializer,
+    JudgeGiven,
+    JudgementSerializer,
     LabelGiven,
     LabelSerializer,
     ReplaySerializer,
 )
+from practice.errors import MissingError
 from practice.models import Episode, User
+from practice.selectors.checkpoints import reward_model
 from practice.selectors.episodes import chosen_episodes, visible_episode
-from practice.selectors.replay import replay_payload
+from practice.selectors.replay import judgement_of, replay_payload
+from practice.services.judging import ask_judgement
 from practice.services.labels import approve_episodes, label_episode
 
 
@@ -58,10 +63,41 @@ class EpisodeReplay(Endpoint):
 
     serializer_class = ReplaySerializer
 
-    @extend_schema(operation_id="replay_episode")
-    def get(self, _request: Request, pk: int) -> Response:
+    @extend_schema(
+        operation_id="replay_episode",
+        parameters=[
+            OpenApiParameter(
+                "judge", int, description="A reward model that was asked: its d, not the recorded."
+            )
+        ],
+    )
+    def get(self, request: Request, pk: int) -> Response:
         """An episode's observations, actions, predicted steps-to-go and key moments."""
-        return Response(ReplaySerializer(replay_payload(visible_episode(self.person, pk))).data)
+        episode = visible_episode(self.person, pk)
+        chosen = request.query_params.get("judge", "")
+        judgement = None
+        if chosen:
+            judgement = judgement_of(episode, reward_model(self.person, chosen).pk)
+            if judgement is None:
+                raise MissingError(
+                    f"Reward model {chosen} has not judged episode {pk}; ask it and come back."
+                )
+        return Response(ReplaySerializer(replay_payload(episode, judgement)).data)
+
+
+class EpisodeJudge(Endpoint):
+    """Another reward model's look."""
+
+    serializer_class = JudgementSerializer
+
+    @extend_schema(
+        operation_id="judge_episode", request=JudgeGiven, responses={202: JudgementSerializer}
+    )
+    def post(self, _request: Request, pk: int) -> Response:
+        """Let a reward model look at an episode; ask again to see whether it has answered."""
+        reward = reward_model(self.person, str(self.given(JudgeGiven)["reward"]))
+        judgement = ask_judgement(visible_episode(self.person, pk), reward, by=self.person)
+        return Response(JudgementSerializer(judgement).data, status=202)
 
 
 class EpisodeLabel(Endpoint):

@@ -27,6 +27,7 @@ LOOKS: dict[str, tuple[str, str]] = {
     "failed": ("bad", "cross"),
     "cancelled": ("", "slash"),
     "validating": ("accent", "play"),
+    "writing": ("accent", "play"),
     "ready": ("good", "check"),
     "approved": ("good", "check"),
     "rejected": ("bad", "cross"),
@@ -245,15 +246,15 @@ def progress(  # noqa: PLR0917 - a template names what it passes
     label: str = "",
     compact: bool = False,
 ) -> dict[str, object]:
-    """Draw a progress bar with n / total, per cent and time left; an unknown total is drawn still."""
+    """Draw a progress bar with n / total, per cent and time left; an unknown total is drawn still, of a share only per cent."""
     done, whole = formats.known(value) or 0.0, formats.known(total)
     share = min(done / whole, 1.0) if whole else None
     tone = LOOKS.get(state, ("accent", ""))[0]
     left = formats.duration(eta) if formats.known(eta) is not None and state == "running" else ""
     return {
         "label": label,
-        "done": formats.number(done, 0),
-        "total": formats.number(whole, 0) if whole else "",
+        "done": "" if whole == 1 else formats.number(done, 0),
+        "total": formats.number(whole, 0) if whole and whole != 1 else "",
         "share": f"{share:.4f}" if share is not None else None,
         "percent": formats.percent(share, 0) if share is not None else "",
         "eta": left,

@@ -1,0 +1,47 @@
+"""Push a finished v3.0 dataset to the Hugging Face Hub: private unless it is there already, tagged as LeRobot looks for it."""
+
+import re
+from contextlib import suppress
+from pathlib import Path
+
+from huggingface_hub import HfApi
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RevisionNotFoundError
+
+from practice.episodes import lerobot_format as fmt
+from practice.episodes.errors import EpisodesError
+
+_REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
+_KIND = "dataset"
+
+
+class HubError(EpisodesError):
+    """The Hub refused, or did not answer."""
+
+
+def is_repo(name: str) -> bool:
+    """Whether `name` is written as owner/name."""
+    return _REPO.fullmatch(name) is not None
+
+
+def push_folder(folder: Path, repo: str, *, token: str) -> str:
+    """Upload the dataset in `folder` to `repo` (owner/name) and move the tag v3.0 to it; gives its address.
+
+    Files of an earlier push that this one lacks are removed. Raises HubError, which never holds the token.
+    """
+    api = HfApi(token=token)
+    try:
+        url = api.create_repo(repo_id=repo, repo_type=_KIND, private=True, exist_ok=True)
+        api.upload_folder(
+            repo_id=repo,
+            repo_type=_KIND,
+            folder_path=folder,
+            delete_patterns=["data/**", "meta/**", "videos/**"],
+            commit_message="Dataset exported from efmweb",
+        )
+        with suppress(RevisionNotFoundError):
+            api.delete_tag(repo_id=repo, repo_type=_KIND, tag=fmt.VERSION)
+        api.create_tag(repo_id=repo, repo_type=_KIND, tag=fmt.VERSION)
+    except (HfHubHTTPError, HFValidationError, OSError) as error:
+        said = str(error).partition("\n")[0].replace(token, "[token]")[:200]
+        raise HubError(repo, f"was not pushed to the Hub: {said}") from error
+    return str(url)

@@ -1,0 +1,217 @@
+"""Verbs on exports: ask for a dataset version as a LeRobotDataset v3.0, write it, and remove it."""
+
+import logging
+import tempfile
+import time
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from models_store.errors import LearningError
+from practice import storage
+from practice.episodes import hub
+from practice.episodes.errors import EpisodesError
+from practice.episodes.lerobot_write import zip_folder
+from practice.errors import InvalidError, LeaseLostError
+from practice.models import Dataset, DatasetVersion, Export, User
+from practice.roles import Role, require
+from practice.services import audit, enqueue
+from practice.services.datasets import announce
+from practice.services.export_files import check_exportable, write_version
+from practice.services.versions import freeze
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=60)
+"""How long a silent worker keeps its export; progress renews it."""
+PATIENCE = timedelta(minutes=30)
+"""The same while it packs and pushes, of which nothing is heard."""
+TELL_SECONDS = 0.5
+"""Least time between two reports of progress."""
+PACKED, PUSHED = 0.8, 0.9
+"""Progress once everything is written, and once it is packed."""
+
+
+@transaction.atomic
+def start_export(
+    source: Dataset | DatasetVersion,
+    *,
+    by: User,
+    cameras: str = Export.Cameras.VIDEO,
+    repo: str = "",
+) -> Export:
+    """Freeze what a dataset holds now, or take a version as it is, and queue its writing; `repo` also pushes it to the Hub.
+
+    Raises:
+        InvalidError: nothing to export, or it cannot be written or pushed so; the message says why.
+        ForbiddenError: `by` is no operator.
+    """
+    require(by, Role.OPERATOR)
+    if cameras not in Export.Cameras.values:
+        raise InvalidError(
+            f"Cameras are exported as video or image, not {cameras!r}.",
+            fields={"cameras": "video or image"},
+        )
+    repo = repo.strip()
+    _check_push(repo)
+    dataset = source if isinstance(source, Dataset) else source.dataset
+    check_exportable(dataset.task, cameras)
+    version = freeze(source, by=by) if isinstance(source, Dataset) else source
+    export = Export.objects.create(
+        version=version,
+        cameras=cameras,
+        repo=repo,
+        created_by=by,
+        lease_expires_at=timezone.now() + LEASE,
+    )
+    audit.record(by, "dataset.exported", dataset, export=export.pk, version=version.number)
+    enqueue.enqueue_on_commit(enqueue.WRITE_EXPORT, export.pk, queue="cpu")
+    announce(dataset)
+    return export
+
+
+def _check_push(repo: str) -> None:
+    if not repo:
+        return
+    if not hub.is_repo(repo):
+        raise InvalidError(
+            f"{repo[:80]!r} is no dataset of the Hub; write it as owner/name.",
+            fields={"repo": "owner/name"},
+        )
+    if not settings.EFM_HUB_TOKEN:
+        raise InvalidError(
+            "This site has no token of the Hugging Face Hub; set EFM_HUB_TOKEN, or export without pushing.",
+            fields={"repo": "no token"},
+        )
+
+
+@transaction.atomic
+def delete_export(export: Export, *, by: User) -> None:
+    """Remove an export and its file; a worker that is writing it stops at its next report of progress."""
+    require(by, Role.OPERATOR)
+    dataset, key, number = export.version.dataset, export.blob_key, export.pk
+    audit.record(by, "export.deleted", dataset, export=number)
+    export.delete()
+    if key:
+        transaction.on_commit(lambda: storage.blobs().delete(key))
+    announce(dataset)
+
+
+def write_export(export_id: int) -> None:
+    """Write a queued export; afterwards it is ready or failed. One that another worker holds is left alone."""
+    owner = uuid.uuid4().hex
+    export = _claim(export_id, owner)
+    if export is None:
+        return
+    try:
+        _write(export, owner)
+    except LeaseLostError as error:
+        log.warning("%s", error)
+    except (EpisodesError, LearningError) as error:
+        _conclude(export, owner, state=Export.State.FAILED, error=str(error))
+    except OSError as error:
+        reason = f"The file could not be written: {error.strerror or error}."
+        _conclude(export, owner, state=Export.State.FAILED, error=reason)
+
+
+def _claim(export_id: int, owner: str) -> Export | None:
+    now = timezone.now()
+    waiting = Q(state=Export.State.QUEUED) | Q(state=Export.State.WRITING, lease_expires_at__lt=now)
+    claimed = Export.objects.filter(waiting, pk=export_id).update(
+        state=Export.State.WRITING,
+        lease_owner=owner,
+        lease_expires_at=now + LEASE,
+        progress=0.0,
+        error="",
+    )
+    if not claimed:
+        return None
+    export = Export.objects.select_related("version__dataset__task").get(pk=export_id)
+    announce(export.version.dataset)
+    return export
+
+
+def _write(export: Export, owner: str) -> None:
+    tell = _teller(export, owner)
+    version = export.version
+    with tempfile.TemporaryDirectory(dir=_work_folder()) as temporary:
+        folder, packed = Path(temporary) / "dataset", Path(temporary) / "dataset.zip"
+        total = max(1, version.episodes)
+        write_version(
+            version,
+            folder,
+            cameras=export.cameras,
+            progress=lambda done: tell(PACKED * done / total),
+        )
+        _hold(export, owner, PACKED, PATIENCE)
+        zip_folder(folder, packed)
+        _hold(export, owner, PUSHED, PATIENCE)
+        url, error = _push(export, folder)
+        _hold(export, owner, PUSHED, PATIENCE)  # the last look before a blob is stored
+        key = storage.export_key(export.pk)
+        storage.blobs().put(key, packed)
+        facts = {"blob_key": key, "size_bytes": packed.stat().st_size, "pushed_url": url}
+    kept = _conclude(export, owner, state=Export.State.READY, error=error, **facts)
+    if not kept:
+        storage.blobs().delete(key)  # it was deleted meanwhile
+
+
+def _push(export: Export, folder: Path) -> tuple[str, str]:
+    """Where it went and what went wrong, one of them empty: a Hub that refuses costs nobody the download."""
+    if not export.repo:
+        return "", ""
+    try:
+        return hub.push_folder(folder, export.repo, token=settings.EFM_HUB_TOKEN), ""
+    except hub.HubError as error:
+        return "", str(error)
+
+
+@transaction.atomic
+def _conclude(export: Export, owner: str, *, state: str, error: str, **facts: object) -> bool:
+    held = Export.objects.filter(pk=export.pk, lease_owner=owner, state=Export.State.WRITING)
+    ready = state == Export.State.READY
+    kept = held.update(
+        state=state,
+        error=error,
+        lease_owner="",
+        lease_expires_at=None,
+        progress=1.0 if ready else export.progress,
+        ready_at=timezone.now() if ready else None,
+        **facts,
+    )
+    announce(export.version.dataset)
+    return bool(kept)
+
+
+def _hold(export: Export, owner: str, progress: float, lease: timedelta = LEASE) -> None:
+    """Store progress and renew the lease. Raises LeaseLostError when nobody wants it any more."""
+    held = Export.objects.filter(pk=export.pk, lease_owner=owner, state=Export.State.WRITING)
+    if not held.update(progress=progress, lease_expires_at=timezone.now() + lease):
+        raise LeaseLostError(f"Export {export.pk} was deleted or is held by another worker.")
+    export.progress = progress
+    announce(export.version.dataset)
+
+
+def _teller(export: Export, owner: str) -> Callable[[float], None]:
+    """A callback that stores progress now and then."""
+    last = 0.0
+
+    def tell(share: float) -> None:
+        nonlocal last
+        if time.monotonic() - last >= TELL_SECONDS:
+            last = time.monotonic()
+            _hold(export, owner, share)
+
+    return tell
+
+
+def _work_folder() -> Path:
+    folder = Path(settings.EFM_VAR) / "tmp"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
