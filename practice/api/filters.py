@@ -20,7 +20,9 @@ from practice.models import (
     Task,
     Verdict,
 )
+from practice.selectors.edits import CORRECTIONS
 from practice.selectors.episodes import ODD
+from practice.selectors.selections import of_dataset
 
 BIGGEST_ID = 2**63 - 1
 NOBODY = "none"
@@ -92,6 +94,7 @@ class DatasetFilters(FilterSet):  # type: ignore[misc]
     """Datasets."""
 
     task = SlugFilter()
+    kind = ChoiceFilter(choices=Dataset.Kind.choices)
     state = ChoiceFilter(choices=Dataset.State.choices)
 
     class Meta:
@@ -145,6 +148,15 @@ class EpisodeOfRunFilters(FilterSet):  # type: ignore[misc]
         choices=[("true", "approved"), ("false", "refused"), (NOBODY, "nobody has said")],
         method="by_approval",
     )
+    corrected = ChoiceFilter(
+        choices=[
+            ("excluded", "left out of every set"),
+            ("included", "not left out"),
+            ("trimmed", "trimmed"),
+            ("untrimmed", "not trimmed"),
+        ],
+        method="by_correction",
+    )
     idle_over = ShareFilter(field_name="quality__idle_share", label="Least share of idle steps.")
     clipped_over = ShareFilter(
         field_name="quality__clipped_share", label="Least share of action values at a bound."
@@ -171,6 +183,10 @@ class EpisodeOfRunFilters(FilterSet):  # type: ignore[misc]
         """Approved, refused, or undecided."""
         return rows.filter(approved=APPROVALS[value])
 
+    def by_correction(self, rows: QuerySet[Episode], _name: str, value: str) -> QuerySet[Episode]:
+        """What people corrected."""
+        return rows.filter(CORRECTIONS[value])
+
     def by_oddity(self, rows: QuerySet[Episode], _name: str, value: str) -> QuerySet[Episode]:
         """Near-duplicates or odd lengths."""
         return rows.filter(ODD[value])
@@ -185,7 +201,11 @@ class EpisodeFilters(EpisodeOfRunFilters):
 
     task = SlugFilter()
     run = IdFilter()
-    dataset = IdFilter()
+    dataset = IdFilter(method="in_dataset", label="An import, or what a selection takes now.")
+
+    def in_dataset(self, rows: QuerySet[Episode], _name: str, value: int) -> QuerySet[Episode]:
+        """What an import brought, or what a selection takes now."""
+        return rows.filter(of_dataset(value))
 
 
 class CheckpointFilters(FilterSet):  # type: ignore[misc]

@@ -6,6 +6,7 @@ from practice.api.base import Nothing
 from practice.api.views import (
     checkpoints,
     datasets,
+    edits,
     episodes,
     exports,
     machines,
@@ -13,6 +14,7 @@ from practice.api.views import (
     run_records,
     runs,
     schema,
+    selections,
     tasks,
     tokens,
     uploads,
@@ -30,7 +32,15 @@ urlpatterns = [
     path("tasks/<slug:slug>/archive/", tasks.TaskArchive.as_view(), name="task_archive"),
     path("tasks/<slug:slug>/restore/", tasks.TaskRestore.as_view(), name="task_restore"),
     path("datasets/", datasets.DatasetList.as_view(), name="datasets"),
+    path("datasets/selections/", selections.SelectionList.as_view(), name="selections"),
     path("datasets/<int:pk>/", datasets.DatasetDetail.as_view(), name="dataset"),
+    path(
+        "datasets/<int:pk>/versions/", selections.DatasetVersions.as_view(), name="dataset_versions"
+    ),
+    path("versions/<int:pk>/", selections.VersionDetail.as_view(), name="version"),
+    path(
+        "versions/<int:pk>/episodes/", selections.VersionEpisodes.as_view(), name="version_episodes"
+    ),
     path("datasets/<int:pk>/exports/", exports.DatasetExports.as_view(), name="dataset_exports"),
     path("exports/", exports.ExportList.as_view(), name="exports"),
     path("exports/<int:pk>/", exports.ExportDetail.as_view(), name="export"),
@@ -50,11 +60,16 @@ urlpatterns = [
     ),
     path("episodes/", episodes.EpisodeList.as_view(), name="episodes"),
     path("episodes/approve/", episodes.EpisodesApprove.as_view(), name="episodes_approve"),
+    path("episodes/exclude/", edits.EpisodesExclude.as_view(), name="episodes_exclude"),
     path("episodes/<int:pk>/", episodes.EpisodeDetail.as_view(), name="episode"),
     path("episodes/<int:pk>/replay/", episodes.EpisodeReplay.as_view(), name="episode_replay"),
     path("episodes/<int:pk>/judge/", episodes.EpisodeJudge.as_view(), name="episode_judge"),
     path("episodes/<int:pk>/label/", episodes.EpisodeLabel.as_view(), name="episode_label"),
     path("episodes/<int:pk>/approve/", episodes.EpisodeApprove.as_view(), name="episode_approve"),
+    path("episodes/<int:pk>/trim/", edits.EpisodeTrim.as_view(), name="episode_trim"),
+    path("episodes/<int:pk>/reword/", edits.EpisodeReword.as_view(), name="episode_reword"),
+    path("episodes/<int:pk>/edits/", edits.EpisodeEdits.as_view(), name="episode_edits"),
+    path("edits/<int:pk>/undo/", edits.EditUndo.as_view(), name="edit_undo"),
     path("checkpoints/", checkpoints.CheckpointList.as_view(), name="checkpoints"),
     path("checkpoints/<int:pk>/", checkpoints.CheckpointDetail.as_view(), name="checkpoint"),
     path(

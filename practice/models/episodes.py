@@ -97,6 +97,11 @@ class Episode(models.Model):
         end = self.length if self.trim_end is None else self.trim_end
         return self.trim_first or 0, end
 
+    @property
+    def is_trimmed(self) -> bool:
+        """Whether some of its steps do not count."""
+        return self.span != (0, self.length)
+
 
 class EpisodeEdit(models.Model):
     """One change of an episode's row by one person. Recordings are never rewritten, and every change can be taken back."""

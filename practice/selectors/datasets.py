@@ -15,11 +15,15 @@ MOST_FINDINGS = 200
 """Findings of one severity that a page shows; the downloaded report has them all."""
 
 
-def dataset_rows(person: object, *, task: str = "", state: str = "") -> DatasetQuerySet:
+def dataset_rows(
+    person: object, *, task: str = "", state: str = "", kind: str = ""
+) -> DatasetQuerySet:
     """The datasets of the list, newest first; an empty filter takes all."""
     rows = Dataset.objects.visible_to(person).select_related("task", "created_by").defer("report")
     if task:
         rows = rows.filter(task__slug=task)
+    if kind:
+        rows = rows.filter(kind=kind)
     return rows.filter(state=state) if state else rows
 
 

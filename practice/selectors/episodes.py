@@ -13,6 +13,8 @@ from django.db.models.functions import Coalesce
 from practice.episodes.types import EndedBy
 from practice.errors import MissingError
 from practice.models import Dataset, Episode, Label, Run, Task, User, Verdict
+from practice.selectors.edits import CORRECTIONS
+from practice.selectors.selections import of_dataset
 
 PAGE_SIZE = 50
 COUNT_LIMIT = 10_000
@@ -59,6 +61,8 @@ class EpisodeFilter:
     """ "disagree": the detector and the simulator say different things."""
     recorded: str = ""
     """yes, or no where the task's recording left the frames out."""
+    corrected: str = ""
+    """A key of `CORRECTIONS`."""
     idle: str = ""
     """Stands still for more than so many per cent of its steps."""
     clipped: str = ""
@@ -80,6 +84,7 @@ class EpisodeFilter:
             "approved": [*APPROVALS],
             "truth": [DISAGREE],
             "recorded": ["yes", "no"],
+            "corrected": [*CORRECTIONS],
             "idle": OVER,
             "clipped": OVER,
             "odd": [*ODD],
@@ -166,7 +171,6 @@ def _where(wanted: EpisodeFilter) -> Q:
     exact = {
         "task__slug": wanted.task,
         "run": wanted.run,
-        "dataset": wanted.dataset,
         "kind": wanted.kind,
         "ended_by": wanted.ended_by,
     }
@@ -179,12 +183,14 @@ def _where(wanted: EpisodeFilter) -> Q:
         where &= Q(blob_key="") if wanted.recorded == "no" else ~Q(blob_key="")
     if wanted.truth == DISAGREE:
         where &= _DISAGREES
+    if wanted.dataset:
+        where &= of_dataset(int(wanted.dataset))
     for share in ("idle", "clipped"):
         if over := getattr(wanted, share):
             where &= Q(**{f"quality__{share}_share__gt": int(over) / 100})
     if wanted.odd:
         where &= ODD[wanted.odd]
-    return where
+    return where & CORRECTIONS.get(wanted.corrected, Q())
 
 
 def episode_page(person: User, wanted: EpisodeFilter, number: object) -> Page[Episode]:
@@ -196,7 +202,9 @@ def episode_page(person: User, wanted: EpisodeFilter, number: object) -> Page[Ep
 def filter_choices(person: User, wanted: EpisodeFilter) -> FilterChoices:
     """Tasks, and the runs and datasets of the chosen task, that have episodes to show."""
     runs = Run.objects.visible_to(person).filter(episode_count__gt=0)
-    datasets = Dataset.objects.visible_to(person).filter(episodes_kept__gt=0)
+    datasets = Dataset.objects.visible_to(person).filter(
+        Q(episodes_kept__gt=0) | Q(kind=Dataset.Kind.SELECTION)
+    )
     if wanted.task:
         runs = runs.filter(task__slug=wanted.task)
         datasets = datasets.filter(task__slug=wanted.task)

@@ -11,6 +11,7 @@ from practice.learning.config import CONFIGS, SettingFact
 from practice.learning.presets import Preset, presets
 from practice.models import Checkpoint, Dataset, Episode, Evaluation, LogLine, Run, RunPoint
 from practice.querysets import RunQuerySet
+from practice.selectors.selections import count_selections
 from practice.selectors.workers import crew
 
 LOG_TAIL = 200
@@ -199,7 +200,7 @@ def inputs_for(task_id: int, kind: str) -> Inputs:
     if kind == Run.Kind.PRACTICE:
         found.sort(key=lambda c: (c.run.kind != Run.Kind.SFT, -c.pk))
     return Inputs(
-        datasets=list(datasets),
+        datasets=count_selections(datasets),
         policies=[c for c in found if c.kind == Checkpoint.Kind.POLICY],
         rewards=[c for c in found if c.kind == Checkpoint.Kind.REWARD],
         approved=practised.filter(approved=True).count(),

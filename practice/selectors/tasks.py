@@ -11,6 +11,7 @@ from practice.learning.errors import LearningError
 from practice.models import Checkpoint, Dataset, Episode, Evaluation, Run, Task
 from practice.querysets import TaskQuerySet
 from practice.selectors.recording import recorded_bytes, why_not_recorded
+from practice.selectors.selections import count_selections
 
 SHOWN = 12
 """Rows of each table on a task's page; the whole is one click away."""
@@ -151,7 +152,7 @@ class TaskPage:
 def task_page(task: Task) -> TaskPage:
     """Collect a task's page; the number of queries does not depend on how much there is."""
     spec = spec_of(task)
-    datasets = list(task.datasets.defer("report")[:SHOWN])
+    datasets = count_selections(task.datasets.defer("report")[:SHOWN])
     runs = list(task.runs.all()[:SHOWN])
     checkpoints = task.checkpoints.select_related("run").prefetch_related("evaluations")[:SHOWN]
     lines = [CheckpointLine(c, next(iter(c.evaluations.all()), None)) for c in checkpoints]
@@ -185,8 +186,9 @@ def _next_step(
 ) -> NextStep | None:
     if task.archived_at is not None:
         return None
-    if not any(d.state == Dataset.State.READY for d in datasets):
-        return _upload_step(datasets)
+    imported = [d for d in datasets if d.kind == Dataset.Kind.IMPORTED]
+    if not any(d.state == Dataset.State.READY for d in imported):
+        return _upload_step(imported)
     states = set(task.runs.order_by().values_list("kind", "state").distinct())
     if any(state in {"queued", "running", "paused"} for _, state in states):
         return None

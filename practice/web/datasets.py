@@ -14,6 +14,7 @@ from practice.models import Dataset, Task
 from practice.selectors import datasets as selector
 from practice.selectors.exports import exports_of
 from practice.selectors.quality import quality_view
+from practice.selectors.selections import count_selections, filter_words, versions_of
 from practice.selectors.tasks import find_task, spec_of
 from practice.services.datasets import receive_upload
 from practice.web import errors, formats
@@ -28,10 +29,13 @@ PAGE_SIZE = 50
 @viewer_page
 def dataset_list(request: PageRequest) -> HttpResponse:
     """All datasets, by task and state."""
-    chosen = {name: request.GET.get(name, "") for name in ("task", "state")}
+    chosen = {name: request.GET.get(name, "") for name in ("task", "state", "kind")}
     rows = selector.dataset_rows(request.user, **chosen)
+    page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    page.object_list = count_selections(page.object_list)
     context: dict[str, Any] = {
-        "page": Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page")),
+        "page": page,
+        "kinds": Dataset.Kind.choices,
         "chosen": chosen,
         "tasks": Task.objects.visible_to(request.user).current(),
         "states": Dataset.State.choices,
@@ -93,12 +97,15 @@ def dataset_detail(request: PageRequest, pk: int) -> HttpResponse:
         name = f"dataset-{dataset.pk}-report.json"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return JsonResponse(dataset.report, headers=headers, json_dumps_params={"indent": 2})
+    count_selections([dataset])
     context = {
         "dataset": dataset,
         "view": selector.report_of(dataset),
         "quality": quality_view(dataset.episodes.all()),
         "runs": selector.runs_on(dataset),
         "waits": selector.why_waiting(dataset),
+        "versions": list(versions_of(dataset)),
+        "filter_words": filter_words(dataset),
         "exports": exports_of(request.user, dataset),
         "hub": bool(settings.EFM_HUB_TOKEN),
     }

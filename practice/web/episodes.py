@@ -14,6 +14,7 @@ from practice.errors import InvalidError, MissingError
 from practice.models import Episode, Judgement, User, Verdict
 from practice.selectors import episodes as selectors
 from practice.selectors import replay
+from practice.selectors.edits import edit_lines
 from practice.selectors.episodes import APPROVALS, EpisodeFilter
 from practice.selectors.sheets import camera_sheets
 from practice.services.labels import approve_episodes, label_episode
@@ -128,6 +129,7 @@ def episode_detail(request: PageRequest, pk: int) -> HttpResponseBase:
             "after_url": journey.url(after),
             "after_video": _video_url(after) if journey.review and after else "",
             "video_url": _video_url(episode),
+            "edits": edit_lines(episode),
             "frames": replay.curve_frames(episode),
             "cameras": camera_sheets(episode),
             "threshold": replay.used_threshold(episode),

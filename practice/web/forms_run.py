@@ -56,7 +56,7 @@ class RunForm(forms.Form):
 
     def _add_inputs(self, inputs: Inputs, wanted: Mapping[str, Any]) -> None:
         if self.kind == Run.Kind.SFT:
-            self.fields["datasets"] = _datasets_field(inputs.datasets)
+            self.fields["datasets"] = _datasets_field(inputs.datasets, wanted.get("dataset"))
             self.fields["with_approved"] = forms.BooleanField(
                 required=False,
                 label="Learn from approved practice too",
@@ -142,14 +142,20 @@ def _written(value: object) -> str | bool:
     return "" if value is None else str(value)
 
 
-def _datasets_field(datasets: list[Dataset]) -> forms.MultipleChoiceField:
-    choices = [(str(d.pk), f"{d.name} · {d.episodes_kept} episodes") for d in datasets]
+def _datasets_field(datasets: list[Dataset], wanted: object) -> forms.MultipleChoiceField:
+    """Imports and selections; the one that was asked for is chosen, else every import."""
+    selection = Dataset.Kind.SELECTION
+    choices = [
+        (str(d.pk), f"{d.name} · {'selection, ' * (d.kind == selection)}{d.episodes_kept} episodes")
+        for d in datasets
+    ]
+    asked = [str(d.pk) for d in datasets if str(d.pk) == str(wanted)]
     return forms.MultipleChoiceField(
         choices=choices,
-        initial=[value for value, _ in choices],
+        initial=asked or [str(d.pk) for d in datasets if d.kind != selection],
         widget=forms.CheckboxSelectMultiple,
-        label="Demonstrations",
-        error_messages={"required": "Choose at least one dataset of demonstrations."},
+        label="Learns from",
+        error_messages={"required": "Choose at least one dataset to learn from."},
     )
 
 

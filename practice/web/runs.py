@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 from practice.models import Run, Task
 from practice.selectors import figures
 from practice.selectors import runs as selector
+from practice.selectors.selections import versions_for
 from practice.services import runs as service
 from practice.web.access import PageRequest, operator_page, viewer_page
 from practice.web.live import wall_groups
@@ -81,6 +82,7 @@ def _whole(run: Run, start: Any) -> dict[str, Any]:
         "settings": settings,
         "departures": sum(setting.departs for setting in settings),
         "datasets": list(run.datasets.defer("report")),
+        "versions": list(versions_for(run)),
         "groups": wall_groups([run]),
     }
 

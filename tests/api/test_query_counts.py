@@ -11,12 +11,16 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from practice.models import DatasetVersion, Export, Run, Upload, User
+from practice.services.edits import exclude_episodes, trim_episode
 from practice.services.people import issue_token
+from practice.services.selections import create_selection
+from practice.services.versions import freeze
 from tests.api.conftest import Api
 from tests.api.test_run_records import episode_row
 from tests.factories import (
     make_checkpoint,
     make_dataset,
+    make_episodes,
     make_evaluation,
     make_log,
     make_points,
@@ -31,8 +35,12 @@ COUNTS = {
     "workers/": 5,
     "tasks/": 5,
     "tasks/{task}/": 4,
-    "datasets/": 5,
+    "datasets/": 6,
     "datasets/{dataset}/": 4,
+    "datasets/{dataset}/versions/": 7,
+    "versions/{version}/": 6,
+    "versions/{version}/episodes/": 6,
+    "episodes/{corrected}/edits/": 6,
     "exports/": 5,
     "exports/{export}/": 4,
     "uploads/": 5,
@@ -64,11 +72,19 @@ def names(vera: User) -> dict[str, object]:
         make_evaluation(checkpoint)
         make_worker()
         episodes = [episode_row(run, number) for number in range(3)]
+        for demo in make_episodes(dataset=dataset, count=2):
+            exclude_episodes([demo], by=dataset.created_by, excluded=True)
+            exclude_episodes([demo], by=dataset.created_by, excluded=False)
+        version = freeze(dataset, by=dataset.created_by)
+        version.runs.set(dataset.runs.all())
+        trim_episode(demo, by=dataset.created_by, first=1, end=None)
+        freeze(dataset, by=dataset.created_by).runs.set(dataset.runs.all())
+        create_selection(dataset.task, by=dataset.created_by, name="All", query={})
         issue_token(vera, by=vera, name="script")
         export = Export.objects.create(
             version=DatasetVersion.objects.create(
                 dataset=dataset,
-                number=1,
+                number=9,
                 digest="0" * 64,
                 episodes=2,
                 frames=120,
@@ -87,6 +103,8 @@ def names(vera: User) -> dict[str, object]:
         "run": run.pk,
         "episode": episodes[0].pk,
         "checkpoint": checkpoint.pk,
+        "version": version.pk,
+        "corrected": demo.pk,
     }
 
 

@@ -12,6 +12,11 @@ class DatasetSerializer(serializers.ModelSerializer[Dataset]):
     """A dataset, without its report."""
 
     task = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
+    query = serializers.DictField(
+        help_text="The filter of a selection, without what it leaves at its default; else empty."
+    )
+    episodes_kept = serializers.IntegerField(help_text="Of a selection: what it takes now.")
+    frames = serializers.IntegerField(help_text="Control steps; of a selection: what it takes now.")
     error = serializers.CharField(help_text="One sentence when nothing could be kept.")
     progress = serializers.FloatField(help_text="Of the validation, in [0, 1].")
     created_by = PersonField()
@@ -21,7 +26,9 @@ class DatasetSerializer(serializers.ModelSerializer[Dataset]):
         fields = [
             "id",
             "task",
+            "kind",
             "name",
+            "query",
             "state",
             "progress",
             "error",

@@ -54,6 +54,13 @@ class EpisodeSerializer(serializers.ModelSerializer[Episode]):
         allow_null=True, help_text="Predicted steps-to-go at the start."
     )
     d_end = serializers.FloatField(allow_null=True, help_text="Predicted steps-to-go at the end.")
+    excluded = serializers.BooleanField(help_text="Whether a person left it out of every set.")
+    trim_first = serializers.IntegerField(
+        allow_null=True, help_text="The first control step that counts; null: from the start."
+    )
+    trim_end = serializers.IntegerField(
+        allow_null=True, help_text="The step after the last that counts; null: to the end."
+    )
     doubt = serializers.FloatField(help_text="How much a person's look is worth, in [0, 1].")
     verdict = serializers.CharField(
         help_text="The newest label's verdict; empty: nobody has looked."
@@ -85,6 +92,9 @@ class EpisodeSerializer(serializers.ModelSerializer[Episode]):
             "doubt",
             "verdict",
             "approved",
+            "excluded",
+            "trim_first",
+            "trim_end",
             "quality",
             "recorded_at",
         ]

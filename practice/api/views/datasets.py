@@ -15,9 +15,12 @@ from practice.api.serializers.datasets import (
     DatasetSerializer,
     UploadGiven,
 )
+from practice.api.serializers.selections import SelectionChange
 from practice.models import Dataset
 from practice.selectors.datasets import dataset_rows, find_dataset
+from practice.selectors.selections import count_selections
 from practice.services.datasets import receive_upload
+from practice.services.selections import change_selection
 
 ROOM_FOR_FIELDS = 1 << 20
 """Bytes of a request beside the file itself."""
@@ -37,7 +40,7 @@ class DatasetList(ListEndpoint):
     @extend_schema(operation_id="list_datasets", responses=DatasetSerializer(many=True))
     def get(self, _request: Request) -> Response:
         """Datasets, newest first."""
-        return self.paged()
+        return self.show_page(count_selections(self.page()))
 
     @extend_schema(
         operation_id="upload_dataset",
@@ -67,4 +70,26 @@ class DatasetDetail(Endpoint):
     @extend_schema(operation_id="get_dataset")
     def get(self, _request: Request, pk: int) -> Response:
         """One dataset with the report of its validation."""
-        return Response(DatasetDetailSerializer(find_dataset(self.person, pk)).data)
+        return _shown(find_dataset(self.person, pk))
+
+    @extend_schema(
+        operation_id="change_selection",
+        request=SelectionChange,
+        responses={200: DatasetDetailSerializer},
+    )
+    def patch(self, _request: Request, pk: int) -> Response:
+        """Give a selection another name or filter; versions that exist stay what they are."""
+        given = self.given(SelectionChange)
+        dataset = find_dataset(self.person, pk)
+        changed = change_selection(
+            dataset,
+            by=self.person,
+            name=given.get("name", dataset.name),
+            query=given.get("query", dataset.query),
+        )
+        return _shown(changed)
+
+
+def _shown(dataset: Dataset) -> Response:
+    count_selections([dataset])
+    return Response(DatasetDetailSerializer(dataset).data)

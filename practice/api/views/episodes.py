@@ -1,5 +1,7 @@
 """Episodes: find, replay, label, approve."""
 
+from collections.abc import Iterable
+
 from django.db.models import QuerySet, prefetch_related_objects
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
@@ -21,7 +23,7 @@ from practice.api.serializers.episodes import (
     ReplaySerializer,
 )
 from practice.errors import MissingError
-from practice.models import Episode
+from practice.models import Episode, User
 from practice.selectors.checkpoints import reward_model
 from practice.selectors.episodes import chosen_episodes, visible_episode
 from practice.selectors.replay import judgement_of, replay_payload
@@ -53,7 +55,7 @@ class EpisodeDetail(Endpoint):
     @extend_schema(operation_id="get_episode")
     def get(self, _request: Request, pk: int) -> Response:
         """One episode with its labels."""
-        return _show(visible_episode(self.person, pk))
+        return shown(visible_episode(self.person, pk))
 
 
 class EpisodeReplay(Endpoint):
@@ -128,7 +130,7 @@ class EpisodeApprove(Endpoint):
         given = self.given(ApprovalGiven)
         episode = visible_episode(self.person, pk)
         approve_episodes([episode], by=self.person, approved=given["approved"])
-        return _show(episode)
+        return shown(episode)
 
 
 class EpisodesApprove(Endpoint):
@@ -144,15 +146,26 @@ class EpisodesApprove(Endpoint):
     def post(self, _request: Request) -> Response:
         """Approve many episodes at once; when one of them does not exist, none is changed."""
         given = self.given(BulkApprovalGiven)
-        wanted = set(given["episodes"])
-        episodes = list(chosen_episodes(self.person, sorted(wanted)))
-        missing = sorted(wanted - {episode.pk for episode in episodes})
-        if missing:
-            raise ValidationError({"episodes": f"There is no episode {missing[0]}."})
+        episodes = all_of(self.person, given["episodes"])
         changed = approve_episodes(episodes, by=self.person, approved=given["approved"])
         return Response(ApprovedSerializer({"changed": changed}).data)
 
 
-def _show(episode: Episode) -> Response:
+def all_of(person: User, ids: Iterable[int]) -> list[Episode]:
+    """The episodes of these ids, each once.
+
+    Raises:
+        ValidationError: one of them does not exist, or this person may not see it.
+    """
+    wanted = set(ids)
+    episodes = list(chosen_episodes(person, sorted(wanted)))
+    missing = sorted(wanted - {episode.pk for episode in episodes})
+    if missing:
+        raise ValidationError({"episodes": f"There is no episode {missing[0]}."})
+    return episodes
+
+
+def shown(episode: Episode) -> Response:
+    """An episode with its labels."""
     prefetch_related_objects([episode], "labels__by")
     return Response(EpisodeDetailSerializer(episode).data)

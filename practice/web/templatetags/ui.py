@@ -40,6 +40,8 @@ LOOKS: dict[str, tuple[str, str]] = {
     "failure": ("bad", "cross"),
     "unsure": ("warn", "question"),
     "unlabelled": ("", "dash"),
+    "excluded": ("bad", "slash"),
+    "trimmed": ("hold", "bars"),
 }
 
 
