@@ -55,7 +55,7 @@ def read_arrays(
     names = [*dataset.info.observations, fmt.ACTION]
     flat = {name: _empty(int(lengths.sum()), dataset.info.features[name]) for name in names}
     filled = 0
-    for rows in all_rows(dataset, names, progress):
+    for rows in all_rows(dataset, names, progress, {e.index for e in kept}):
         mine = start[rows.episode] >= 0
         place = start[rows.episode[mine]] + rows.position[mine]
         for name in names:

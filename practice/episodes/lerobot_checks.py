@@ -15,6 +15,10 @@ from practice.episodes.pictures import PictureError
 from practice.episodes.report import EpisodeReport, Finding
 
 
+UNREAD = "unread"
+"""The check that an episode with a file to itself fails when that file cannot be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Why an episode is refused."""
@@ -182,6 +186,8 @@ def close_episodes(dataset: Dataset, ledger: Ledger, limits: DatasetLimits) -> l
 def _check_lengths(dataset: Dataset, ledger: Ledger) -> None:
     table = dataset.episodes
     for episode in np.flatnonzero(ledger.rows != table.length).tolist():
+        if UNREAD in ledger.problems.get(episode, {}):
+            continue  # rows that could not be read are not rows too few
         reason = f"has {ledger.rows[episode]} rows; the metadata says {table.length[episode]}"
         ledger.add(episode, "rows", reason)
     for episode in np.flatnonzero(table.end - table.first != table.length).tolist():
@@ -199,7 +205,7 @@ def _close(dataset: Dataset, ledger: Ledger, episode: int, limits: DatasetLimits
     ambiguous = "task" in ledger.problems.get(episode, {})
     if not ambiguous and ledger.rows[episode]:
         named = dataset.episodes.tasks[episode]
-        wrong = _instruction_problem(instruction, task, named, limits)
+        wrong = _instruction_problem(instruction, task, named, limits, dataset.tasks_file)
         if wrong:
             ledger.add(episode, "instruction", wrong)
     problems = ledger.problems.get(episode, {})
@@ -215,10 +221,10 @@ def _close(dataset: Dataset, ledger: Ledger, episode: int, limits: DatasetLimits
 
 
 def _instruction_problem(
-    instruction: str | None, task: int, named: list[str], limits: DatasetLimits
+    instruction: str | None, task: int, named: list[str], limits: DatasetLimits, tasks_file: str
 ) -> str | None:
     if instruction is None:
-        return f"the instruction is missing: task_index {task} is not in {fmt.TASKS}"
+        return f"the instruction is missing: task_index {task} is not in {tasks_file}"
     problem = fmt.instruction_problem(instruction, limits)
     if problem is None and named and set(named) != {instruction}:
         shown = ", ".join(repr(name[:80]) for name in named[:3])

@@ -1,7 +1,7 @@
 """LeRobotDataset v3.0 on disk: its names, its limits here, and meta/info.json.
 
 This version reads and writes v3.0 with numbers and with cameras stored as images; a camera stored as video is known by name and
-left alone. An older layout will be one more entry in `lerobot_meta.LAYOUTS`.
+left alone. Older layouts (`lerobot_v2`) have the same info.json but for their paths.
 """
 
 import json
@@ -20,7 +20,7 @@ TASKS = "meta/tasks.parquet"
 EPISODES = "meta/episodes/chunk-{chunk:03d}/file-{file:03d}.parquet"
 DATA = "data/chunk-{chunk:03d}/file-{file:03d}.parquet"
 DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
-"""`data_path` in info.json. Only this template is accepted: formatting a stranger's template is a door."""
+"""`data_path` in info.json."""
 CHUNK_FILES = 1000
 """Most files per chunk folder (`chunks_size`)."""
 FILE_MEGABYTES = 100
@@ -61,6 +61,8 @@ class DatasetLimits:
     """All pictures that are read, unpacked, bytes."""
     json_bytes: int = 16 << 20
     """meta/info.json or meta/stats.json, bytes."""
+    lines_bytes: int = 64 << 20
+    """One .jsonl under meta/, bytes."""
     meta_bytes: int = 256 << 20
     """One parquet file under meta/, unpacked, bytes."""
     data_bytes: int = 8 << 30
@@ -186,19 +188,19 @@ def version_of(info: Mapping[str, Any], known: Sequence[str]) -> str:
     version = info.get("codebase_version")
     if version in known:
         return str(version)
-    hint = "; LeRobot converts v2.1 to v3.0" if version in {"v2.0", "v2.1"} else ""
-    reason = f"codebase_version is {_shown(version)}; this version reads {', '.join(known)}{hint}"
+    reason = f"codebase_version is {shown(version)}; this version reads {', '.join(known)}"
     raise DatasetError(INFO, reason)
 
 
-def parse_info(data: Mapping[str, Any], limits: DatasetLimits) -> Info:
-    """Check info.json of a v3.0 dataset. Raises DatasetError naming the key, the value and what is accepted."""
-    if data.get("data_path") != DATA_PATH:
-        reason = f"data_path is {_shown(data.get('data_path'))}; v3.0 has {DATA_PATH!r}"
-        raise DatasetError(INFO, reason)
+def parse_info(data: Mapping[str, Any], limits: DatasetLimits, *, data_path: str) -> Info:
+    """Check info.json. Raises DatasetError naming the key, the value and what is accepted.
+
+    Only the layout's own template `data_path` is accepted: formatting a stranger's template is a door.
+    """
+    check_template(data, "data_path", data_path)
     robot_type = data.get("robot_type")
     if robot_type is not None and not (isinstance(robot_type, str) and len(robot_type) <= 200):
-        raise DatasetError(INFO, f"robot_type is {_shown(robot_type)}; it must be a short string")
+        raise DatasetError(INFO, f"robot_type is {shown(robot_type)}; it must be a short string")
     info = Info(
         robot_type=robot_type,
         fps=_whole(data, "fps", 1, 10_000),
@@ -214,12 +216,26 @@ def parse_info(data: Mapping[str, Any], limits: DatasetLimits) -> Info:
     return info
 
 
+def check_template(data: Mapping[str, Any], key: str, template: str) -> None:
+    """A path in info.json is the one that its version documents. Raises DatasetError."""
+    if data.get(key) != template:
+        reason = f"{key} is {shown(data.get(key))}; {data.get('codebase_version')} has {template!r}"
+        raise DatasetError(INFO, reason)
+
+
+def check_frames(info: Info, frames: int) -> None:
+    """The episodes' lengths add up. Raises DatasetError."""
+    if frames != info.total_frames:
+        reason = f"total_frames is {info.total_frames}, but the episodes' lengths add up to {frames}"
+        raise DatasetError(INFO, reason)
+
+
 def _whole(data: Mapping[str, Any], key: str, low: int, high: int) -> int:
     value = data.get(key)
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         value = int(value)  # some tools write fps as 10.0
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        reason = f"{key} is {_shown(value)}; it must be a whole number from {low} to {high}"
+        reason = f"{key} is {shown(value)}; it must be a whole number from {low} to {high}"
         raise DatasetError(INFO, reason)
     return value
 
@@ -246,16 +262,16 @@ def _parse_features(data: object, limits: DatasetLimits) -> dict[str, Feature]:
 
 
 def _parse_feature(name: str, data: object, limits: DatasetLimits) -> Feature:
-    where = f"feature {_shown(name)}"
+    where = f"feature {shown(name)}"
     if "/" in name or not name.isprintable() or len(name) > 200:
         raise DatasetError(INFO, f"{where} must have a short, printable name without '/'")
     if not isinstance(data, dict):
         raise DatasetError(INFO, f"{where} must be an object with dtype and shape")
     dtype, shape = data.get("dtype"), data.get("shape")
     if not isinstance(dtype, str) or dtype not in _NUMBERS | _CAMERAS | {"string"}:
-        raise DatasetError(INFO, f"{where} has dtype {_shown(dtype)}, which v3.0 does not know")
+        raise DatasetError(INFO, f"{where} has dtype {shown(dtype)}, which LeRobot does not know")
     if not isinstance(shape, list) or len(shape) > 5 or not all(_is_size(n) for n in shape):
-        reason = f"{where} has shape {_shown(shape)}; it must be a list of up to 5 sizes"
+        reason = f"{where} has shape {shown(shape)}; it must be a list of up to 5 sizes"
         raise DatasetError(INFO, reason)
     feature = Feature(dtype, tuple(shape), data.get("names"))
     if feature.dtype == IMAGE and feature.size > 4 * limits.picture_pixels:
@@ -273,7 +289,8 @@ def _is_size(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1 << 40
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A stranger's value, cut short."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 

@@ -2,20 +2,30 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from practice.episodes import columns
 from practice.episodes import lerobot_format as fmt
 from practice.episodes.errors import DatasetError
 from practice.episodes.lerobot_format import DatasetLimits, Info
-from practice.episodes.pictures import decode_picture, largest_file
+from practice.episodes.lerobot_table import Dataset, EpisodeTable, VideoTable
+from practice.episodes.lerobot_v2 import open_v2
+from practice.episodes.pictures import largest_file
+
+__all__ = [
+    "FINAL",
+    "LAYOUTS",
+    "Dataset",
+    "EpisodeTable",
+    "VideoTable",
+    "dataset_root",
+    "open_dataset",
+]
 
 FINAL = "final/"
 """Prefix of our own per-episode columns with the observation after the last action."""
@@ -29,65 +39,6 @@ _PLACES = (
     "dataset_from_index",
     "dataset_to_index",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class EpisodeTable:
-    """One entry per episode, in order; every array is (E,) int64."""
-
-    length: NDArray[np.int64]
-    chunk: NDArray[np.int64]
-    file: NDArray[np.int64]
-    first: NDArray[np.int64]
-    """Place of the first row in the whole dataset."""
-    end: NDArray[np.int64]
-    """Place after the last row."""
-    tasks: list[list[str]]
-    """Instructions that the metadata names for each episode."""
-    seed: list[int | None]
-    final: Mapping[str, NDArray[Any]]
-    """Observation -> (E, ...) after the last action, where our own writer kept it."""
-    final_pictures: Mapping[str, pa.ChunkedArray]
-    """The same of cameras, (E,) as the files that they came in."""
-    shapes: Mapping[str, tuple[int, int, int]]
-    """Camera -> (H, W, 3)."""
-
-    def __len__(self) -> int:
-        return len(self.tasks)
-
-    def last(self, name: str, episode: int, rows: NDArray[Any]) -> NDArray[Any]:
-        """The observation after the last action, (1, ...); the last of the episode's `rows` stands in for it.
-
-        Raises PictureError when it is kept but cannot be read.
-        """
-        if name in self.final:
-            return self.final[name][episode, None]
-        if name in self.final_pictures:
-            [data] = columns.picture_files(self.final_pictures[name].slice(episode, 1).chunk(0))
-            return decode_picture(data or b"", self.shapes[name])[None]
-        return rows[-1:]
-
-
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """An opened dataset: everything but its rows."""
-
-    root: Path
-    version: str
-    info: Info
-    tasks: list[str]
-    """Instruction of each task_index."""
-    episodes: EpisodeTable
-
-    def data_files(self) -> list[str]:
-        """Every data file that an episode names, in order."""
-        places = np.unique(np.stack([self.episodes.chunk, self.episodes.file], axis=1), axis=0)
-        return [fmt.DATA.format(chunk=chunk, file=file) for chunk, file in places.tolist()]
-
-    def file_of(self, episode: int) -> str:
-        """The data file that should hold an episode."""
-        chunk, file = int(self.episodes.chunk[episode]), int(self.episodes.file[episode])
-        return fmt.DATA.format(chunk=chunk, file=file)
 
 
 def dataset_root(folder: Path) -> Path:
@@ -113,25 +64,22 @@ def open_dataset(folder: Path, limits: DatasetLimits | None = None) -> Dataset:
 
 
 def _open_v30(root: Path, data: Mapping[str, Any], limits: DatasetLimits) -> Dataset:
-    info = fmt.parse_info(data, limits)
+    info = fmt.parse_info(data, limits, data_path=fmt.DATA_PATH)
     tasks = _read_tasks(root, limits)
     if len(tasks) != info.total_tasks:
         reason = f"total_tasks is {info.total_tasks}, but {fmt.TASKS} has {len(tasks)} rows"
         raise DatasetError(fmt.INFO, reason)
     episodes = _read_episodes(root, info, limits)
-    frames = int(episodes.length.sum())
-    if frames != info.total_frames:
-        reason = (
-            f"total_frames is {info.total_frames}, but the episodes' lengths add up to {frames}"
-        )
-        raise DatasetError(fmt.INFO, reason)
+    fmt.check_frames(info, int(episodes.length.sum()))
     return Dataset(root, fmt.VERSION, info, tasks, episodes)
 
 
 LAYOUTS: Mapping[str, Callable[[Path, Mapping[str, Any], DatasetLimits], Dataset]] = {
-    fmt.VERSION: _open_v30
+    fmt.VERSION: _open_v30,
+    "v2.1": open_v2,
+    "v2.0": open_v2,
 }
-"""How each version is opened; v2.1 and v2.0 will be two more lines."""
+"""How each version is opened."""
 
 
 def _read_tasks(root: Path, limits: DatasetLimits) -> list[str]:
@@ -248,7 +196,9 @@ def _episode_table(table: pa.Table, info: Info) -> EpisodeTable:
     seeds = table["seed"].to_pylist() if "seed" in table.column_names else [None] * table.num_rows
     tasks = [[text or "" for text in row or []] for row in table["tasks"].to_pylist()]
     shapes = {name: f.picture for name, f in info.pictures.items() if f.picture}
-    return EpisodeTable(length, chunk, file, first, end, tasks, seeds, final, pictures, shapes)
+    places = zip(chunk.tolist(), file.tolist(), strict=True)
+    files = [fmt.DATA.format(chunk=chunk, file=file) for chunk, file in places]
+    return EpisodeTable(length, files, first, end, tasks, seeds, final, pictures, shapes)
 
 
 def _whole_table(parquet: pq.ParquetFile, file: str, names: list[str]) -> pa.Table:

@@ -4,7 +4,7 @@ A dataset holds T rows (o_t, a_t), t = 0..T-1, for an episode of T steps, so the
 after the last action is not part of the format: our writer keeps it beside the rows; for other datasets `Episode` repeats the last one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,7 @@ def scan(
             if not batch.num_rows:
                 continue
             numbers = _bookkeeping(batch, file, len(dataset.episodes))
+            _check_owner(dataset, file, numbers["episode_index"])
             position = _positions(numbers["episode_index"], last, after)
             last, after = int(numbers["episode_index"][-1]), int(position[-1]) + 1
             cells = {n: _cells(batch[n], feature) for n, feature in features.items()}
@@ -137,7 +138,7 @@ def read_episodes(
     names = [*(expect or Expectations()).observations(dataset.info), fmt.ACTION]
     with_success = [fmt.SUCCESS] if fmt.SUCCESS in dataset.info.numeric else []
     pieces: list[Arrays] = []
-    for rows in all_rows(dataset, [*names, *with_success], progress):
+    for rows in all_rows(dataset, [*names, *with_success], progress, kept):
         for begin, end in rows.runs():
             entry = kept.get(int(rows.episode[begin]))
             if entry is None:
@@ -151,11 +152,14 @@ def read_episodes(
 
 
 def all_rows(
-    dataset: Dataset, names: Sequence[str], progress: Progress | None = None
+    dataset: Dataset,
+    names: Sequence[str],
+    progress: Progress | None = None,
+    only: Container[int] | None = None,
 ) -> Iterator[Rows]:
-    """The rows of every data file with the features `names`; `progress` gets (rows read, rows)."""
+    """The rows of every data file that an episode (of `only`) names with the features `names`; `progress` gets (rows read, rows)."""
     done = 0
-    for file in dataset.data_files():
+    for file in dataset.data_files(only):
         for rows in scan(dataset, file, names):
             yield rows
             done += len(rows.episode)
@@ -219,6 +223,16 @@ def _bookkeeping(batch: pa.RecordBatch, file: str, episodes: int) -> Arrays:
         wrong = int(numbers["episode_index"][np.argmax(strangers)])
         raise DatasetError(file, f"has a row of episode {wrong}; there are {episodes} episodes")
     return numbers
+
+
+def _check_owner(dataset: Dataset, file: str, episodes: NDArray[np.int64]) -> None:
+    """A file for one episode holds no row of another. Raises DatasetError."""
+    if not dataset.one_file_each:
+        return
+    for episode in np.unique(episodes).tolist():
+        if dataset.file_of(episode) != file:
+            reason = f"has a row of episode {episode}, whose file is {dataset.file_of(episode)}"
+            raise DatasetError(file, reason)
 
 
 def _positions(episode: NDArray[np.int64], last: int, after: int) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from practice.episodes import lerobot_format as fmt
 from practice.episodes.errors import DatasetError
 from practice.episodes.lerobot_checks import (
+    UNREAD,
     Ledger,
     check_final_pictures,
     check_rows,
@@ -75,7 +76,7 @@ def _check_files(
     """Fill the ledger from every data file; gives one finding per file that cannot be read."""
     findings = []
     done = 0
-    for file in dataset.data_files():
+    for number, file in enumerate(dataset.data_files()):
         try:
             for rows in scan(dataset, file, names, limits):
                 check_rows(dataset, rows, ledger)
@@ -83,7 +84,10 @@ def _check_files(
                 if progress:
                     progress(min(done, dataset.info.total_frames), dataset.info.total_frames)
         except DatasetError as error:
-            findings.append(Finding("error", error.file, error.reason))
+            if dataset.one_file_each:
+                ledger.add(number, UNREAD, f"its file {error.reason}")
+            else:
+                findings.append(Finding("error", error.file, error.reason))
     return findings
 
 
@@ -97,7 +101,7 @@ def _notes(dataset: Dataset, limits: DatasetLimits) -> Iterator[Finding]:
     named = set(dataset.data_files())
     there = (p.relative_to(dataset.root).as_posix() for p in dataset.root.glob("data/**/*.parquet"))
     for file in sorted(set(there) - named):
-        yield Finding("warning", file, "was not read: no episode in meta/episodes names it")
+        yield Finding("warning", file, "was not read: no episode in the metadata names it")
 
 
 def _limited(ledger: Ledger, dataset: Dataset, most: int) -> list[Finding]:

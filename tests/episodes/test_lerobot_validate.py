@@ -136,7 +136,7 @@ HUGE = {"dtype": "float32", "shape": [10**6, 10**6], "names": None}
 
 DATASET_FAULTS: list[tuple[str, Bend, str, str]] = [
     ("unknown version", info("codebase_version", "v9"), INFO, "codebase_version is 'v9'"),
-    ("older version", info("codebase_version", "v2.1"), INFO, "LeRobot converts v2.1 to v3.0"),
+    ("older version", info("codebase_version", "v1.6"), INFO, "reads v2.0, v2.1, v3.0"),
     ("10 GB of frames", info("total_frames", 10**12), INFO, "total_frames is 1000000000000"),
     ("frames as float", info("total_frames", 1e12), INFO, "total_frames is 1000000000000"),
     ("negative", info("total_episodes", -1), INFO, "total_episodes is -1; it must be a whole"),

@@ -1,0 +1,118 @@
+"""v2.1 and v2.0 datasets written by hand from the documented layout: read as they are, and each trap named."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from practice.episodes.lerobot_meta import open_dataset
+from practice.episodes.lerobot_read import read_episodes
+from practice.episodes.lerobot_v2 import DATA_PATH, VIDEO_PATH
+from practice.episodes.lerobot_validate import validate_dataset
+from tests.episodes.golden import INSTRUCTIONS, Golden, only_error
+
+FRONT = "observation.images.front"
+
+
+def lines(rows: list[dict[str, Any]]) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def write_v2(root: Path, golden: Golden, version: str = "v2.1") -> Path:
+    """The golden dataset's numbers in the older layout."""
+    info = golden.info | {"codebase_version": version, "data_path": DATA_PATH}
+    (root / "meta").mkdir(parents=True)
+    (root / "data/chunk-000").mkdir(parents=True)
+    (root / "meta/info.json").write_text(json.dumps(info))
+    tasks = [{"task_index": i, "task": text} for i, text in enumerate(INSTRUCTIONS)]
+    (root / "meta/tasks.jsonl").write_text(lines(tasks))
+    named = zip(golden.episodes["tasks"], golden.lengths, strict=True)
+    rows = [{"episode_index": i, "tasks": t, "length": n} for i, (t, n) in enumerate(named)]
+    (root / "meta/episodes.jsonl").write_text(lines(rows))
+    table = pa.table({n: pa.array(golden.data[n], golden.types[n]) for n in golden.data})
+    for i, length in enumerate(golden.lengths):
+        file = root / f"data/chunk-000/episode_{i:06d}.parquet"
+        pq.write_table(table.slice(golden.row(i, 0), length), file)
+    return root
+
+
+@pytest.mark.parametrize("version", ["v2.1", "v2.0"])
+def test_every_number_is_read_back(tmp_path: Path, version: str) -> None:
+    golden = Golden()
+    root = write_v2(tmp_path / "d", golden, version)
+    report = validate_dataset(root)
+    assert report.version == version
+    assert report.totals.kept_episodes == 5
+    assert report.findings == ()
+    read = list(read_episodes(root, report))
+    assert [episode.instruction for episode in read] == [INSTRUCTIONS[i % 2] for i in range(5)]
+    actions = np.concatenate([episode.action for episode in read])
+    np.testing.assert_array_equal(actions, np.array(golden.data["action"], np.float32))
+    states = np.concatenate([episode.observation["observation.state"][:-1] for episode in read])
+    np.testing.assert_array_equal(states, np.array(golden.data["observation.state"], np.float32))
+
+
+def test_a_missing_a_damaged_and_a_misplaced_file_refuse_their_episode_alone(
+    tmp_path: Path,
+) -> None:
+    root = write_v2(tmp_path / "d", Golden())
+    files = sorted((root / "data/chunk-000").iterdir())
+    files[1].unlink()
+    files[2].write_bytes(files[2].read_bytes()[:-9])
+    files[4].write_bytes(files[0].read_bytes())
+    report = validate_dataset(root)
+    assert report.ok
+    assert [episode.index for episode in report.kept()] == [0, 3]
+    reasons = [episode.reasons for episode in report.episodes if not episode.kept]
+    assert [len(each) for each in reasons] == [1, 1, 1]
+    assert reasons[0] == ("its file is missing",)
+    assert "cut short or damaged" in reasons[1][0]
+    assert "has a row of episode 0" in reasons[2][0]
+    assert [episode.uid for episode in read_episodes(root, report)] == ["e0", "e3"]
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "reason"),
+    [
+        ("meta/tasks.jsonl", '{"task_index": 0, "task": "go"}\n{"task_', "line 2 is not valid JSON"),
+        ("meta/tasks.jsonl", '\n{"task_index": 0, "task": 7}\n', "line 2 has task 7"),
+        ("meta/tasks.jsonl", '{"task_index": 0, "task": "go"}\n', "no line with task_index 1"),
+        ("meta/episodes.jsonl", "[]\n", "line 1 must hold a JSON object"),
+        ("meta/episodes.jsonl", '{"episode_index": 5}\n', "line 1 has episode_index 5"),
+        ("meta/episodes.jsonl", '{"episode_index": 0}\n', "line 1 has length None"),
+    ],
+)
+def test_a_damaged_line_is_named(tmp_path: Path, file: str, text: str, reason: str) -> None:
+    root = write_v2(tmp_path / "d", Golden())
+    (root / file).write_text(text)
+    where, why = only_error(validate_dataset(root))
+    assert where == file
+    assert reason in why
+
+
+def test_an_instruction_that_is_a_number_is_refused(tmp_path: Path) -> None:
+    root = write_v2(tmp_path / "d", Golden())
+    tasks = [{"task_index": 0, "task": "0"}, {"task_index": 1, "task": INSTRUCTIONS[1]}]
+    (root / "meta/tasks.jsonl").write_text(lines(tasks))
+    assert [episode.index for episode in validate_dataset(root).kept()] == [1, 3]
+
+
+def test_only_the_documented_paths_are_accepted(tmp_path: Path) -> None:
+    root = write_v2(tmp_path / "d", Golden())
+    info = json.loads((root / "meta/info.json").read_text())
+    (root / "meta/info.json").write_text(json.dumps(info | {"data_path": "/etc/{episode_index}"}))
+    assert "data_path is '/etc/" in only_error(validate_dataset(root))[1]
+
+
+def test_a_camera_stored_as_video_has_one_file_an_episode(tmp_path: Path) -> None:
+    golden = Golden()
+    golden.info["features"][FRONT] = {"dtype": "video", "shape": [4, 4, 3], "names": None}
+    golden.info["video_path"] = VIDEO_PATH
+    video = open_dataset(write_v2(tmp_path / "d", golden)).episodes.videos[FRONT]
+    assert video.file[4] == f"videos/chunk-000/{FRONT}/episode_000004.mp4"
+    assert video.start.tolist() == [0.0] * 5
+    np.testing.assert_allclose(video.end, np.array(golden.lengths) / 10)
