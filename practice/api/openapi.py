@@ -12,6 +12,7 @@ SETTINGS: dict[str, Any] = {
         "Role": [("viewer", "viewer"), ("operator", "operator"), ("admin", "admin")],
         "RunKind": "practice.models.runs.Run.Kind",
         "RunState": "practice.models.runs.Run.State",
+        "DatasetKind": "practice.models.datasets.Dataset.Kind",
         "DatasetState": "practice.models.datasets.Dataset.State",
         "CheckpointKind": "practice.models.checkpoints.Checkpoint.Kind",
         "EpisodeKind": "practice.models.episodes.Episode.Kind",

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from practice.models import DatasetVersion, Export, Run, Upload, User
+from practice.models import Dataset, DatasetVersion, Episode, Export, Run, Upload, User
 from practice.services.edits import exclude_episodes, trim_episode
 from practice.services.people import issue_token
 from practice.services.selections import create_selection
@@ -59,6 +59,20 @@ COUNTS = {
 }
 
 
+def _frozen_and_corrected(dataset: Dataset) -> tuple[DatasetVersion, Episode]:
+    """Two versions with runs, a selection, and an episode with several edits."""
+    maker = dataset.created_by
+    for demo in make_episodes(dataset=dataset, count=2):
+        exclude_episodes([demo], by=maker, excluded=True)
+        exclude_episodes([demo], by=maker, excluded=False)
+    version = freeze(dataset, by=maker)
+    version.runs.set(dataset.runs.all())
+    trim_episode(demo, by=maker, first=1, end=None)
+    freeze(dataset, by=maker).runs.set(dataset.runs.all())
+    create_selection(dataset.task, by=maker, name="All", query={})
+    return version, demo
+
+
 @pytest.fixture
 def names(vera: User) -> dict[str, object]:
     """Several rows of everything; gives the ids that paths name."""
@@ -72,14 +86,7 @@ def names(vera: User) -> dict[str, object]:
         make_evaluation(checkpoint)
         make_worker()
         episodes = [episode_row(run, number) for number in range(3)]
-        for demo in make_episodes(dataset=dataset, count=2):
-            exclude_episodes([demo], by=dataset.created_by, excluded=True)
-            exclude_episodes([demo], by=dataset.created_by, excluded=False)
-        version = freeze(dataset, by=dataset.created_by)
-        version.runs.set(dataset.runs.all())
-        trim_episode(demo, by=dataset.created_by, first=1, end=None)
-        freeze(dataset, by=dataset.created_by).runs.set(dataset.runs.all())
-        create_selection(dataset.task, by=dataset.created_by, name="All", query={})
+        version, demo = _frozen_and_corrected(dataset)
         issue_token(vera, by=vera, name="script")
         export = Export.objects.create(
             version=DatasetVersion.objects.create(
