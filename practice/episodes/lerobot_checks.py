@@ -14,7 +14,6 @@ from practice.episodes.lerobot_read import Rows
 from practice.episodes.pictures import PictureError
 from practice.episodes.report import EpisodeReport, Finding
 
-
 UNREAD = "unread"
 """The check that an episode with a file to itself fails when that file cannot be read."""
 

@@ -4,14 +4,13 @@ This version reads and writes v3.0 with numbers and with cameras stored as image
 left alone. Older layouts (`lerobot_v2`) have the same info.json but for their paths.
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from practice.episodes.errors import DatasetError
+from practice.episodes.lerobot_json import shown
 
 VERSION = "v3.0"
 INFO = "meta/info.json"
@@ -166,23 +165,6 @@ class Info:
         return [name for name, feature in self.features.items() if feature.is_camera]
 
 
-def load_json(root: Path, file: str, limits: DatasetLimits) -> dict[str, Any]:
-    """Read a JSON object of a stranger's dataset. Raises DatasetError."""
-    path = root / file
-    if not path.is_file():
-        raise DatasetError(file, "is missing")
-    if path.stat().st_size > limits.json_bytes:
-        size = path.stat().st_size
-        raise DatasetError(file, f"has {size} bytes; at most {limits.json_bytes} are read")
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise DatasetError(file, f"is not valid JSON: {error}") from error
-    if not isinstance(data, dict):
-        raise DatasetError(file, "must hold a JSON object")
-    return data
-
-
 def version_of(info: Mapping[str, Any], known: Sequence[str]) -> str:
     """The dataset's version. Raises DatasetError when it is none of `known`."""
     version = info.get("codebase_version")
@@ -226,7 +208,9 @@ def check_template(data: Mapping[str, Any], key: str, template: str) -> None:
 def check_frames(info: Info, frames: int) -> None:
     """The episodes' lengths add up. Raises DatasetError."""
     if frames != info.total_frames:
-        reason = f"total_frames is {info.total_frames}, but the episodes' lengths add up to {frames}"
+        reason = (
+            f"total_frames is {info.total_frames}, but the episodes' lengths add up to {frames}"
+        )
         raise DatasetError(INFO, reason)
 
 
@@ -287,12 +271,6 @@ def _parse_feature(name: str, data: object, limits: DatasetLimits) -> Feature:
 
 def _is_size(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1 << 40
-
-
-def shown(value: object) -> str:
-    """A stranger's value, cut short."""
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def instruction_problem(instruction: str, limits: DatasetLimits) -> str | None:

@@ -13,6 +13,7 @@ from practice.episodes import columns
 from practice.episodes import lerobot_format as fmt
 from practice.episodes.errors import DatasetError
 from practice.episodes.lerobot_format import DatasetLimits, Info
+from practice.episodes.lerobot_json import load_json
 from practice.episodes.lerobot_table import Dataset, EpisodeTable, VideoTable
 from practice.episodes.lerobot_v2 import open_v2
 from practice.episodes.pictures import largest_file
@@ -59,7 +60,7 @@ def open_dataset(folder: Path, limits: DatasetLimits | None = None) -> Dataset:
     """Read and check everything under meta/. Raises DatasetError naming the file and the reason."""
     limits = limits or DatasetLimits()
     root = dataset_root(folder)
-    info = fmt.load_json(root, fmt.INFO, limits)
+    info = load_json(root, fmt.INFO, limits.json_bytes)
     return LAYOUTS[fmt.version_of(info, sorted(LAYOUTS))](root, info, limits)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from practice.episodes import lerobot_format as fmt
 from practice.episodes.errors import DatasetError
 from practice.episodes.lerobot_format import DatasetLimits, Info
+from practice.episodes.lerobot_json import shown
 from practice.episodes.lerobot_table import Dataset, EpisodeTable, VideoTable
 
 TASKS = "meta/tasks.jsonl"
@@ -28,7 +29,7 @@ def open_v2(root: Path, data: Mapping[str, Any], limits: DatasetLimits) -> Datas
         fmt.check_template(data, "video_path", VIDEO_PATH)
     chunk = data.get("chunks_size", fmt.CHUNK_FILES)
     if not isinstance(chunk, int) or not 0 < chunk <= 1 << 40:
-        reason = f"chunks_size is {fmt.shown(chunk)}; it must be a whole number from 1"
+        reason = f"chunks_size is {shown(chunk)}; it must be a whole number from 1"
         raise DatasetError(fmt.INFO, reason)
     tasks = _read_tasks(root, info, limits)
     episodes = _episode_table(_read_episodes(root, info, limits), info, chunk, cameras)
@@ -66,7 +67,7 @@ def _numbered(
     for line, row in json_lines(root, file, limits):
         number = row.get(key)
         if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < most:
-            reason = f"line {line} has {key} {fmt.shown(number)}; info.json allows 0 to {most - 1}"
+            reason = f"line {line} has {key} {shown(number)}; info.json allows 0 to {most - 1}"
             raise DatasetError(file, reason)
         if number in seen:
             raise DatasetError(file, f"line {line} has {key} {number} as line {seen[number]} has")
@@ -82,7 +83,7 @@ def _read_tasks(root: Path, info: Info, limits: DatasetLimits) -> list[str]:
     for line, number, row in _numbered(root, TASKS, "task_index", info.total_tasks, limits):
         text = row.get("task")
         if not isinstance(text, str):
-            raise DatasetError(TASKS, f"line {line} has task {fmt.shown(text)}; it must be text")
+            raise DatasetError(TASKS, f"line {line} has task {shown(text)}; it must be text")
         texts[number] = text
     return [texts[number] for number in range(len(texts))]
 
@@ -95,10 +96,10 @@ def _read_episodes(root: Path, info: Info, limits: DatasetLimits) -> list[tuple[
         length, tasks = row.get("length"), row.get("tasks")
         whole = isinstance(length, int) and not isinstance(length, bool)
         if not whole or not 1 <= length <= info.total_frames:
-            reason = f"line {line} has length {fmt.shown(length)}; it must be a number of frames"
+            reason = f"line {line} has length {shown(length)}; it must be a number of frames"
             raise DatasetError(EPISODES, reason)
         if not isinstance(tasks, list) or not all(isinstance(text, str) for text in tasks):
-            reason = f"line {line} has tasks {fmt.shown(tasks)}; it must be a list of text"
+            reason = f"line {line} has tasks {shown(tasks)}; it must be a list of text"
             raise DatasetError(EPISODES, reason)
         rows[number] = (length, tasks)
     return [rows[number] for number in range(count)]

@@ -18,6 +18,7 @@ from practice.episodes.lerobot_checks import (
 )
 from practice.episodes.lerobot_expect import Expectations
 from practice.episodes.lerobot_format import DatasetLimits
+from practice.episodes.lerobot_json import load_json
 from practice.episodes.lerobot_meta import Dataset, open_dataset
 from practice.episodes.lerobot_read import scan
 from practice.episodes.report import (
@@ -95,7 +96,7 @@ def _notes(dataset: Dataset, limits: DatasetLimits) -> Iterator[Finding]:
     """What a person should know though nothing is wrong with the episodes."""
     if (dataset.root / fmt.STATS).exists():
         try:
-            fmt.load_json(dataset.root, fmt.STATS, limits)
+            load_json(dataset.root, fmt.STATS, limits.json_bytes)
         except DatasetError as error:
             yield Finding("warning", error.file, f"{error.reason}; it is not needed")
     named = set(dataset.data_files())

@@ -83,8 +83,9 @@ def _takes(form: SelectionForm, task: Task) -> Holding | None:
 
 def _named(request: PageRequest) -> EpisodeQuery:
     """The datasets and runs that the form names, so that each is among its choices."""
-    ids = {
-        key: tuple(int(pk) for pk in request.POST.getlist(key) if pk.isdecimal() and len(pk) < 19)
-        for key in ("datasets", "runs")
-    }
-    return EpisodeQuery(**ids)
+    return EpisodeQuery(datasets=_ids(request, "datasets"), runs=_ids(request, "runs"))
+
+
+def _ids(request: PageRequest, name: str) -> tuple[int, ...]:
+    given = request.POST.getlist(name)
+    return tuple(int(pk) for pk in given if pk.isdecimal() and len(pk) < 19)

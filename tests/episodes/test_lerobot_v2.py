@@ -78,7 +78,11 @@ def test_a_missing_a_damaged_and_a_misplaced_file_refuse_their_episode_alone(
 @pytest.mark.parametrize(
     ("file", "text", "reason"),
     [
-        ("meta/tasks.jsonl", '{"task_index": 0, "task": "go"}\n{"task_', "line 2 is not valid JSON"),
+        (
+            "meta/tasks.jsonl",
+            '{"task_index": 0, "task": "go"}\n{"task_',
+            "line 2 is not valid JSON",
+        ),
         ("meta/tasks.jsonl", '\n{"task_index": 0, "task": 7}\n', "line 2 has task 7"),
         ("meta/tasks.jsonl", '{"task_index": 0, "task": "go"}\n', "no line with task_index 1"),
         ("meta/episodes.jsonl", "[]\n", "line 1 must hold a JSON object"),

@@ -27,7 +27,7 @@ def test_a_good_dataset_is_kept_whole(tmp_path: Path) -> None:
     assert "5 of 5 episodes kept, 20 of 20 frames" in said
     assert json.loads((tmp_path / "report").read_text())["totals"]["kept_episodes"] == 5
     assert checked(zip_folder(root, tmp_path / "d.zip"))[1] == 0
-    assert checked(root, "--embodiment", "point-mass-2d")[1] == 1
+    assert checked(root, "--embodiment", "language-table")[1] == 1
 
 
 def test_a_refused_episode_fails_only_ci(tmp_path: Path) -> None:

@@ -271,7 +271,7 @@ def test_the_detail_page_asks_few_queries(
 ) -> None:
     episode = make_episodes(make_run(), 6)[2]
     client = signed_in(otto)
-    with django_assert_max_num_queries(9):  # type: ignore[attr-defined]
+    with django_assert_max_num_queries(10):  # type: ignore[attr-defined]
         client.get(f"/episodes/{episode.pk}/")
 
 

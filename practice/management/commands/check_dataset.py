@@ -49,7 +49,9 @@ class Command(BaseCommand):
         self._show(path, report)
         if options["json"]:
             options["json"].write_text(json.dumps(report.to_json(), indent=2) + "\n")
-        if report.version is None and (report.error is None or report.error.file in {INFO, path.name}):
+        if report.version is None and (
+            report.error is None or report.error.file in {INFO, path.name}
+        ):
             sys.exit(2)
         faulty = any(f.severity == "error" for f in report.findings)
         if not report.ok or (options["ci"] and faulty):
