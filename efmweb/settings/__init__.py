@@ -143,7 +143,11 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 DATA_UPLOAD_MAX_NUMBER_FILES = 10
 EFM_UPLOAD_LIMIT = ENVIRONMENT.upload_megabytes * 2**20
 EFM_DISK_RESERVE = ENVIRONMENT.disk_reserve_megabytes * 2**20
+EFM_IMPORT_FOLDERS = tuple(
+    Path(name).expanduser().absolute() for name in ENVIRONMENT.import_folders
+)
 EFM_HUB_TOKEN = ENVIRONMENT.hub_token
+EFM_HUB_URL = ENVIRONMENT.hub_url.rstrip("/")
 
 STATIC_URL = "/static/"
 STATIC_ROOT = EFM_VAR / "static"

@@ -111,9 +111,19 @@ class Environment:
         2048,
         "Free megabytes of disk below which frames of practice are no longer recorded.",
     )
+    import_folders: tuple[str, ...] = _variable(
+        "EFM_IMPORT_FOLDERS",
+        (),
+        "Folders, with commas between them, from which operators may import datasets that lie on the server.",
+    )
     token_days: int = _variable("EFM_TOKEN_DAYS", 90, "Days until a new API token ends.")
     hub_token: str = _variable(
-        "EFM_HUB_TOKEN", "", "Write token of the Hugging Face Hub, with which exports are pushed."
+        "EFM_HUB_TOKEN",
+        "",
+        "Token of the Hugging Face Hub: private datasets are fetched with it, and exports pushed, which needs a write token.",
+    )
+    hub_url: str = _variable(
+        "EFM_HUB_URL", "", "Another Hub than https://huggingface.co, such as a mirror."
     )
 
 
