@@ -1,6 +1,7 @@
 """Pages of datasets: the list, the upload, one dataset with its report."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.paginator import Paginator
@@ -13,13 +14,14 @@ from practice.errors import PracticeError
 from practice.models import Dataset, Task
 from practice.selectors import datasets as selector
 from practice.selectors.exports import exports_of
+from practice.selectors.folders import allowed_folders, found_datasets
 from practice.selectors.quality import quality_view
 from practice.selectors.selections import count_selections, filter_words, versions_of
 from practice.selectors.tasks import find_task, spec_of
 from practice.services.datasets import receive_upload
 from practice.web import errors, formats
 from practice.web.access import PageRequest, operator_page, viewer_page
-from practice.web.forms_dataset import DatasetForm
+from practice.web.forms_dataset import DatasetForm, FolderForm, HubForm
 from practice.web.parts import render_page
 
 PAGE_SIZE = 50
@@ -61,12 +63,28 @@ def dataset_new(request: PageRequest, slug: str) -> HttpResponse:
         if _wants_json(request):
             said = " ".join(str(text) for texts in form.errors.values() for text in texts)
             return JsonResponse({"error": said}, status=422)
-    limit = formats.size(settings.EFM_UPLOAD_LIMIT)
+    return new_page(request, task, form=form)
+
+
+def new_page(
+    request: PageRequest,
+    task: Task,
+    *,
+    form: DatasetForm | None = None,
+    folder_form: FolderForm | None = None,
+    hub_form: HubForm | None = None,
+) -> HttpResponse:
+    """The page with the three ways in, one of which a person may have tried."""
     context = {
-        "form": form,
+        "form": form or DatasetForm(),
+        "folder_form": folder_form or FolderForm(),
+        "hub_form": hub_form or HubForm(),
+        "folders": allowed_folders(),
+        "found": found_datasets(),
+        "hub_name": urlsplit(settings.EFM_HUB_URL).hostname or "huggingface.co",
         "task": task,
         "spec": spec_of(task),
-        "limit_text": f".zip, .tar, .tar.gz or .tgz, up to {limit}",
+        "limit_text": f".zip, .tar, .tar.gz or .tgz, up to {formats.size(settings.EFM_UPLOAD_LIMIT)}",
     }
     return render(request, "datasets/new.html", context)
 

@@ -46,6 +46,19 @@ class StandInHub:
             siblings.append(facts)
         return {"id": self.repo, "sha": COMMIT, "siblings": siblings, "private": False}
 
+    def answer(self, path: str, *, fetched: bool) -> tuple[int, bytes, str]:
+        """Status, content, and the Hub's code of what went wrong."""
+        file, facts = _FILE.fullmatch(path), _FACTS.fullmatch(path)
+        if file and file[1] == self.repo and file[3] in self.files:
+            if fetched:
+                self.fetched.append(file[3])
+            return 200, self.files[file[3]], ""
+        if facts is None or facts[1] != self.repo:
+            return 404, b"{}", "RepoNotFound"
+        if facts[2] in {None, "main", "v1", COMMIT}:
+            return 200, json.dumps(self.facts()).encode(), ""
+        return 404, b"{}", "RevisionNotFound"
+
     @contextmanager
     def running(self) -> Iterator["StandInHub"]:
         """Answer until the block ends."""
@@ -64,27 +77,15 @@ class StandInHub:
 def _handler(hub: StandInHub) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
-            self._answer(body=False)
+            self._head()
 
         def do_GET(self) -> None:
-            self._answer(body=True)
+            self.wfile.write(self._head())
 
-        def _answer(self, *, body: bool) -> None:
+        def _head(self) -> bytes:
             hub.tokens.add(self.headers.get("Authorization", ""))
             path = self.path.partition("?")[0]
-            file, facts = _FILE.fullmatch(path), _FACTS.fullmatch(path)
-            if file and file[1] == hub.repo and file[3] in hub.files:
-                if body:
-                    hub.fetched.append(file[3])
-                self._send(200, hub.files[file[3]], body=body)
-            elif facts and facts[1] == hub.repo and facts[2] in {None, "main", "v1", COMMIT}:
-                self._send(200, json.dumps(hub.facts()).encode(), body=body)
-            elif facts and facts[1] == hub.repo:
-                self._send(404, b"{}", body=body, error="RevisionNotFound")
-            else:
-                self._send(404, b"{}", body=body, error="RepoNotFound")
-
-        def _send(self, status: int, content: bytes, *, body: bool, error: str = "") -> None:
+            status, content, error = hub.answer(path, fetched=self.command == "GET")
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
             self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
@@ -92,8 +93,7 @@ def _handler(hub: StandInHub) -> type[BaseHTTPRequestHandler]:
             if error:
                 self.send_header("X-Error-Code", error)
             self.end_headers()
-            if body:
-                self.wfile.write(content)
+            return content
 
         def log_message(self, *_args: object) -> None:
             """Say nothing."""
