@@ -8,6 +8,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from practice.embodiments.registry import embodiment
 from practice.episodes.archive import unpack
+from practice.episodes.lerobot_validate import validate_dataset
 from practice.errors import ConflictError, ForbiddenError, InvalidError
 from practice.fleet.dataset import write_demonstrations
 from practice.models import Dataset, Task, User
@@ -175,11 +176,10 @@ def test_an_import_can_be_stopped_and_tried_again(
 ) -> None:
     dataset = receive_folder(make_task(), str(allowed), by=otto)
     monkeypatch.setattr(importing, "TELL_SECONDS", 0.0)
-    validate = importing.validate_dataset
 
     def stopped_meanwhile(*args: object, **kwargs: object) -> object:
         stop_import(Dataset.objects.get(pk=dataset.pk), by=otto)
-        return validate(*args, **kwargs)  # type: ignore[arg-type]
+        return validate_dataset(*args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(importing, "validate_dataset", stopped_meanwhile)
     _imported(dataset)

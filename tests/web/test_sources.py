@@ -13,7 +13,8 @@ from tests.web.paging import page_of, text_of
 pytestmark = pytest.mark.django_db
 
 
-def _folder(settings: Settings, tmp_path: Path) -> Path:
+@pytest.fixture
+def folder(settings: Settings, tmp_path: Path) -> Path:
     """An allowed folder with something that says it is a dataset."""
     settings.EFM_IMPORT_FOLDERS = (tmp_path / "data",)
     meta = tmp_path / "data" / "rings" / "meta"
@@ -23,8 +24,7 @@ def _folder(settings: Settings, tmp_path: Path) -> Path:
     return meta.parent
 
 
-def test_folders_are_offered_and_imported(otto: User, settings: Settings, tmp_path: Path) -> None:
-    folder = _folder(settings, tmp_path)
+def test_folders_are_offered_and_imported(otto: User, folder: Path) -> None:
     task = make_task()
     page = page_of(otto)
     shown = page.get(reverse("web:dataset_new", args=[task.slug])).content.decode()
@@ -33,7 +33,7 @@ def test_folders_are_offered_and_imported(otto: User, settings: Settings, tmp_pa
     url = reverse("web:dataset_from_folder", args=[task.slug])
     response = page.post(url, {"path": str(folder), "folder_name": "Rings"})
     dataset = Dataset.objects.get()
-    assert response.url == reverse("web:dataset", args=[dataset.pk])
+    assert response["Location"] == reverse("web:dataset", args=[dataset.pk])
     assert (dataset.name, dataset.source) == ("Rings", {"kind": "folder", "path": str(folder)})
 
 
@@ -52,14 +52,9 @@ def test_without_allowed_folders_the_page_says_who_allows_them(otto: User) -> No
     ],
 )
 def test_a_refusal_stands_beside_its_field(
-    way: str,
-    fields: dict[str, str],
-    said: str,
-    otto: User,
-    settings: Settings,
-    tmp_path: Path,
+    way: str, fields: dict[str, str], said: str, otto: User, folder: Path
 ) -> None:
-    _folder(settings, tmp_path)
+    assert folder.is_dir()
     response = page_of(otto).post(
         reverse(f"web:dataset_from_{way}", args=[make_task().slug]), fields
     )
@@ -72,9 +67,9 @@ def test_a_dataset_of_the_hub_waits_for_a_worker(otto: User) -> None:
     url = reverse("web:dataset_from_hub", args=[make_task().slug])
     response = page_of(otto).post(url, {"repo": "lab/rings", "revision": "v2"})
     dataset = Dataset.objects.get()
-    assert response.url == reverse("web:dataset", args=[dataset.pk])
+    assert response["Location"] == reverse("web:dataset", args=[dataset.pk])
     assert dataset.source == {"kind": "hub", "repo": "lab/rings", "revision": "v2"}
-    assert "lab/rings, v2" in text_of(page_of(otto).get(response.url))
+    assert "lab/rings, v2" in text_of(page_of(otto).get(response["Location"]))
 
 
 def test_an_import_is_stopped_and_tried_again(otto: User) -> None:

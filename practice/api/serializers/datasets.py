@@ -12,7 +12,7 @@ class DatasetSerializer(serializers.ModelSerializer[Dataset]):
     """A dataset, without its report."""
 
     task = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
-    source = serializers.DictField(
+    source = serializers.DictField(  # type: ignore[assignment]
         help_text="Where an import comes from: its kind (upload, folder or hub), and path, or repo, revision and commit."
     )
     query = serializers.DictField(
