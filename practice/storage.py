@@ -1,4 +1,7 @@
-"""Where blobs lie: uploads, episode shards, checkpoints and resume points, on disk or behind the same small protocol."""
+"""Where blobs lie: uploads, episode shards, checkpoints and resume points, on disk or behind the same small protocol.
+
+And the frame cache, which is none: this host's own copy of pictures that training maps into memory.
+"""
 
 from pathlib import Path
 from uuid import UUID
@@ -6,11 +9,24 @@ from uuid import UUID
 from django.conf import settings
 
 from models_store.store import BlobStore, DiskBlobStore
+from practice.learning.frame_cache import FrameCache
 
 
 def blobs() -> BlobStore:
     """The blob store that the settings name."""
     return DiskBlobStore(Path(settings.EFM_BLOBS))
+
+
+def frame_cache() -> FrameCache:
+    """Decoded pictures of demonstrations, on this host's disk."""
+    return FrameCache(
+        Path(settings.EFM_FRAMES), settings.EFM_FRAME_CACHE, settings.EFM_DISK_RESERVE
+    )
+
+
+def frames_in_memory() -> int:
+    """Bytes of pictures that a run may keep in memory; above that it maps the frame cache."""
+    return int(settings.EFM_FRAMES_IN_MEMORY)
 
 
 def upload_key(sha256: str, ending: str = ".zip") -> str:

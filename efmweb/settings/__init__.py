@@ -132,6 +132,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 EFM_BLOBS = Path(ENVIRONMENT.blobs) if ENVIRONMENT.blobs else EFM_VAR / "blobs"
 EFM_RUNS = EFM_VAR / "runs"
+EFM_FRAMES = EFM_VAR / "frames"
 EFM_EMBODIMENTS = Path(ENVIRONMENT.embodiments or EFM_VAR / "embodiments").expanduser().absolute()
 # The core knows no Django: here and in every process that is started from here, it looks there.
 os.environ.update(EFM_EMBODIMENTS=str(EFM_EMBODIMENTS))
@@ -146,6 +147,8 @@ EFM_DISK_RESERVE = ENVIRONMENT.disk_reserve_megabytes * 2**20
 EFM_IMPORT_FOLDERS = tuple(
     Path(name).expanduser().absolute() for name in ENVIRONMENT.import_folders
 )
+EFM_FRAMES_IN_MEMORY = ENVIRONMENT.frames_in_memory_megabytes * 2**20
+EFM_FRAME_CACHE = ENVIRONMENT.frame_cache_megabytes * 2**20
 EFM_HUB_TOKEN = ENVIRONMENT.hub_token
 EFM_HUB_URL = ENVIRONMENT.hub_url.rstrip("/")
 

@@ -109,7 +109,17 @@ class Environment:
     disk_reserve_megabytes: int = _variable(
         "EFM_DISK_RESERVE_MB",
         2048,
-        "Free megabytes of disk below which frames of practice are no longer recorded.",
+        "Free megabytes of disk below which frames of practice are no longer recorded and the frame cache makes room.",
+    )
+    frames_in_memory_megabytes: int = _variable(
+        "EFM_FRAMES_IN_MEMORY_MB",
+        1024,
+        "Pictures of demonstrations that a run keeps in memory, in megabytes; more are mapped from the frame cache.",
+    )
+    frame_cache_megabytes: int = _variable(
+        "EFM_FRAME_CACHE_MB",
+        32768,
+        "Size of the frame cache in EFM_VAR/frames, in megabytes; what was not used for longest goes first.",
     )
     import_folders: tuple[str, ...] = _variable(
         "EFM_IMPORT_FOLDERS",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,13 +14,17 @@ from torch import Tensor
 from models_store.efm import EFM, SEEN
 from models_store.instructions import Instructions
 from models_store.words import mirrored
-from practice.embodiments.spec import Mirror
+from practice.embodiments.spec import Mirror, is_camera
 from practice.fleet.drivers import tensors
 from practice.fleet.senses import PREVIOUS
 from practice.learning.data import Demonstrations
+from practice.learning.gathering import Pictures
 
 _AT_ONCE = 512
 """Rows per look; the activations of many more would not fit a small machine."""
+
+_AHEAD = 2
+"""Batches that are read from disk before they are wanted."""
 
 _UNREAD = Instructions.same("", 0)
 """Who has seen has read."""
@@ -55,9 +62,10 @@ class Rows:
         mirror: Mirror | None = None,
     ) -> None:
         """Only `inputs` are kept. With a mirror, the first half of every batch is seen in it."""
-        self._observation = tensors({name: data.observation[name] for name in inputs}, device)
-        self._previous, self._mirror = previous, mirror
-        self._before = torch.from_numpy(data.before)
+        cameras = [name for name in inputs if is_camera(name)]
+        self._pictures = Pictures(data, cameras, previous, device)
+        numbers = {name: data.observation[name] for name in inputs if name not in cameras}
+        self._numbers, self._mirror = tensors(numbers, device), mirror
         self._action = torch.from_numpy(data.action).to(device)
         self._acted = torch.from_numpy(data.acted).to(device)
         steps = data.steps_to_end if arrival == "end" else data.steps_to_go
@@ -81,16 +89,32 @@ class Rows:
         """2 where there is a mirror, else 1."""
         return 1 if self._mirror is None else 2
 
+    def lessons(self, picked: Tensor) -> Iterator[Lesson]:
+        """One lesson of each row of `picked`, (count, B) on the CPU. Pictures on disk are read a little ahead,
+        while a model learns from those before.
+        """
+        if not self._pictures.mapped:
+            yield from map(self.lesson, picked)
+            return
+        with ThreadPoolExecutor(max_workers=1) as reader:
+            coming = deque(reader.submit(self._pictures.gather, rows) for rows in picked[:_AHEAD])
+            for number, rows in enumerate(picked):
+                gathered = coming.popleft().result()
+                if number + _AHEAD < len(picked):
+                    coming.append(reader.submit(self._pictures.gather, picked[number + _AHEAD]))
+                yield self._lesson(rows, None, gathered)
+
     def lesson(self, rows: Tensor, mirrored: int | None = None) -> Lesson:
         """These rows, (B,) on the CPU; the first half in the mirror, or the first `mirrored`."""
+        return self._lesson(rows, mirrored, None)
+
+    def _lesson(
+        self, rows: Tensor, mirrored: int | None, gathered: dict[str, Tensor] | None
+    ) -> Lesson:
         here = rows.to(self._action.device)
-        observation = {name: values[here] for name, values in self._observation.items()}
-        if self._previous:
-            earlier = self._before[rows].to(here.device)
-            for name in self._previous:
-                observation[name + PREVIOUS] = self._observation[name][earlier]
+        numbers = {name: values[here] for name, values in self._numbers.items()}
         lesson = Lesson(
-            observation,
+            numbers | self._pictures.at(rows, gathered),
             self._action[here],
             self._acted[here],
             self._steps_to_go[here],
@@ -155,6 +179,10 @@ class Looked:
         if end == len(self._rows):
             self._sides = [_joined(parts) for parts in self._parts]
             self._parts = []
+
+    def lessons(self, picked: Tensor) -> Iterator[Lesson]:
+        """As `Rows.lessons`."""
+        return map(self.lesson, picked)
 
     def lesson(self, rows: Tensor) -> Lesson:
         """As `Rows.lesson`, with what was seen in place of what there is to see."""

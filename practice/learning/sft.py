@@ -187,10 +187,10 @@ class SFT:
         config, size = self.config, self.config.batch_size
         picked = torch.randint(len(self._train), (count, size), generator=self._generator)
         totals = torch.zeros(2, device=self._device)
-        for rows in picked:
+        for lesson in self._rows.lessons(picked):
             rate = config.learning_rate * optim.schedule(config.schedule, self._step, config.steps)
             optim.set_learning_rate(self._optimizer, rate)
-            losses = self._rows.lesson(rows).losses(self._model)
+            losses = lesson.losses(self._model)
             self._optimizer.zero_grad(set_to_none=True)
             losses.sum().backward()  # type: ignore[no-untyped-call]
             optim.clip((parameter for _, parameter in self._named), config.clip_gradient)

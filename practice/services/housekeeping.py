@@ -8,7 +8,7 @@ from django.utils import timezone
 from models_store.errors import LearningError
 from practice.models import Run, SignInLink, Worker
 from practice.services import uploads
-from practice.storage import blobs
+from practice.storage import blobs, frame_cache
 
 FILMS_KEPT = timedelta(days=7)
 """How long a drawn replay lies ready; drawing it again takes seconds."""
@@ -17,11 +17,14 @@ _RESUME = re.compile(r"runs/(\d+)/resume-")
 
 
 def prune() -> int:
-    """Delete spent sign-in links, long-gone workers, unneeded resume points, old films and expired uploads; gives how many."""
+    """Delete spent sign-in links, long-gone workers, unneeded resume points, old films, expired uploads and what the frame
+    cache holds above its limit; gives how many.
+    """
     now = timezone.now()
     links, _ = SignInLink.objects.filter(expires_at__lt=now - timedelta(days=1)).delete()
     workers, _ = Worker.objects.filter(seen_at__lt=now - timedelta(days=1)).delete()
-    return links + workers + _prune_resume_points() + _prune_films() + uploads.expire()
+    files = _prune_resume_points() + _prune_films() + frame_cache().prune()
+    return links + workers + files + uploads.expire()
 
 
 def _prune_resume_points() -> int:
