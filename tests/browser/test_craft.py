@@ -48,7 +48,14 @@ PAGES = {
 SIGNED_OUT = {"sign-in": "/sign-in/", "sign-in-link": "/sign-in/unknown/"}
 NO_PAGES = {
     *("sign_out", "task_archive", "run_pause", "run_resume", "run_stop", "run_curves", "run_log"),
-    *("episode_label", "episode_approve", "episode_replay", "episode_video", "episode_camera"),
+    *(
+        "episode_label",
+        "episode_approve",
+        "episode_replay",
+        "episode_video",
+        "episode_camera",
+        "episode_original",
+    ),
     *("person_role", "person_active", "person_link", "token_new", "token_revoke"),
 }
 """Names of addresses that show no page of their own: verbs, data, films, pictures."""
