@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from practice import storage
 from practice.models import Episode, User
-from practice.selectors.videos import camera_videos
+from practice.selectors.videos import camera_video, camera_videos
 from practice.web import episodes as pages
 from tests.factories import make_dataset, make_episodes
 from tests.films import OTHERS, give_videos
@@ -90,6 +90,7 @@ def test_an_episode_without_videos_says_so(client: Client) -> None:
     response = client.get(address(episode, FRONT))
     assert response.status_code == 404
     assert "it has none at all" in response.content.decode()
+    assert "data-camera-video" not in client.get(f"/episodes/{episode.pk}/").content.decode()
 
 
 def test_a_lost_video_is_a_clear_404_and_costs_the_page_nothing(
@@ -119,3 +120,18 @@ def test_a_name_is_a_strangers_text_and_never_a_path(client: Client, filmed: Epi
     assert (video.name, video.short_name) == (odd, odd)
     response: Any = client.get(address(filmed, odd))
     assert response.getvalue() == stored(filmed, odd)
+    page = client.get(f"/episodes/{filmed.pk}/")
+    assert page.status_code == 200
+    assert odd not in page.content.decode()
+    assert "&quot;&gt;&lt;b&gt;&amp; front" in page.content.decode()
+
+
+def test_the_page_has_a_tile_per_camera(client: Client, filmed: Episode) -> None:
+    page = client.get(f"/episodes/{filmed.pk}/").content.decode()
+    assert page.count("data-camera-video=") == 2
+    for camera in (FRONT, WRIST):
+        video = camera_video(filmed, camera)
+        assert f'data-camera-video="{address(filmed, camera)}?v={video.tag}"' in page
+    assert f'data-start="{OTHERS / 10:f}"' in page
+    assert 'data-fps="10.000000"' in page
+    assert "wrist.left" in page
