@@ -68,6 +68,11 @@ urlpatterns = [
     path("episodes/exclude/", edits.EpisodesExclude.as_view(), name="episodes_exclude"),
     path("episodes/<int:pk>/", episodes.EpisodeDetail.as_view(), name="episode"),
     path("episodes/<int:pk>/replay/", episodes.EpisodeReplay.as_view(), name="episode_replay"),
+    path(
+        "episodes/<int:pk>/videos/<str:camera>/",
+        episodes.EpisodeVideo.as_view(),
+        name="episode_video",
+    ),
     path("episodes/<int:pk>/judge/", episodes.EpisodeJudge.as_view(), name="episode_judge"),
     path("episodes/<int:pk>/label/", episodes.EpisodeLabel.as_view(), name="episode_label"),
     path("episodes/<int:pk>/approve/", episodes.EpisodeApprove.as_view(), name="episode_approve"),

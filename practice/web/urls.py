@@ -74,6 +74,9 @@ urlpatterns = [
     path(
         "episodes/<int:pk>/cameras/<int:number>.png", episodes.episode_camera, name="episode_camera"
     ),
+    path(
+        "episodes/<int:pk>/videos/<str:camera>/", episodes.episode_original, name="episode_original"
+    ),
     path("checkpoints/", checkpoints.checkpoint_list, name="checkpoints"),
     path("checkpoints/<int:pk>/", checkpoints.checkpoint_detail, name="checkpoint"),
     path("checkpoints/<int:pk>/evaluate/", checkpoints.checkpoint_evaluate, name="evaluate"),

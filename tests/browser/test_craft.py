@@ -55,7 +55,7 @@ NO_PAGES = {
     *("selection_count", "export_new", "export_download", "export_delete"),
     *("episode_label", "episode_approve", "episode_replay", "episode_video", "episode_camera"),
     *("episode_exclude", "episodes_exclude", "episode_trim", "episode_reword", "edit_undo"),
-    *("episode_judge", "episode_judgements"),
+    *("episode_judge", "episode_judgements", "episode_original"),
     *("person_role", "person_active", "person_link", "token_new", "token_revoke"),
 }
 """Names of addresses that show no page of their own: verbs, data, films, pictures."""
