@@ -6,7 +6,6 @@ from django.conf import settings
 from django.core.paginator import Paginator
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from practice.errors import PracticeError
@@ -46,7 +45,7 @@ def dataset_list(request: PageRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @operator_page
 def dataset_new(request: PageRequest, slug: str) -> HttpResponse:
-    """Upload demonstrations for a task; a script gets JSON, a plain form a page."""
+    """Upload demonstrations for a task, for a browser without scripts; others upload in pieces through the API."""
     task = find_task(request.user, slug)
     form = DatasetForm(request.POST or None, request.FILES or None)
     if request.method == "POST":
@@ -57,10 +56,7 @@ def dataset_new(request: PageRequest, slug: str) -> HttpResponse:
             except PracticeError as error:
                 errors.add_to_form(form, error)
             else:
-                return _received(request, dataset)
-        if _wants_json(request):
-            said = " ".join(str(text) for texts in form.errors.values() for text in texts)
-            return JsonResponse({"error": said}, status=422)
+                return redirect("web:dataset", dataset.pk)
     limit = formats.size(settings.EFM_UPLOAD_LIMIT)
     context = {
         "form": form,
@@ -76,16 +72,6 @@ def _receive(form: DatasetForm, task: Task, request: PageRequest) -> Dataset:
     return receive_upload(
         task, upload, by=request.user, filename=upload.name, name=form.cleaned_data["name"]
     )
-
-
-def _received(request: PageRequest, dataset: Dataset) -> HttpResponse:
-    if _wants_json(request):
-        return JsonResponse({"url": reverse("web:dataset", args=[dataset.pk])}, status=201)
-    return redirect("web:dataset", dataset.pk)
-
-
-def _wants_json(request: PageRequest) -> bool:
-    return request.headers.get("Accept", "").startswith("application/json")
 
 
 @require_GET

@@ -189,7 +189,8 @@ def test_an_idle_slot_belongs_to_a_worker_that_is_heard_and_listens() -> None:
 def test_a_dataset_whose_worker_fell_silent_is_sent_again(state: str, sent: Sent) -> None:
     dataset = make_dataset(state=state, lease_expires_at=timezone.now() - LONG_AGO)
     make_dataset(state=state, lease_expires_at=timezone.now() + LONG_AGO)
-    make_dataset(lease_expires_at=timezone.now() - LONG_AGO)
+    make_dataset()
+    make_dataset(state=Dataset.State.FAILED, lease_expires_at=timezone.now() - LONG_AGO)
     assert requeue_expired() == 1
     dataset.refresh_from_db()
     assert dataset.state == Dataset.State.QUEUED
