@@ -78,6 +78,7 @@ def _import(dataset: Dataset, owner: str) -> None:
         report = take_in(
             storage.blobs().path(dataset.upload_key),
             folder,
+            name=dataset.name,
             expect=expectations(dataset.task),
             progress=lambda share: told(0.7 * share),
         )

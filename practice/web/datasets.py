@@ -11,8 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from practice.errors import PracticeError
 from practice.models import Dataset, Task
 from practice.selectors import datasets as selector
-from practice.selectors.exports import exports_of
-from practice.selectors.quality import quality_view
+from practice.selectors.exports import exports_of, why_queued
 from practice.selectors.selections import count_selections, filter_words, versions_of
 from practice.selectors.tasks import find_task, spec_of
 from practice.services.datasets import receive_upload
@@ -84,15 +83,18 @@ def dataset_detail(request: PageRequest, pk: int) -> HttpResponse:
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return JsonResponse(dataset.report, headers=headers, json_dumps_params={"indent": 2})
     count_selections([dataset])
+    exports, spec = exports_of(request.user, dataset), spec_of(dataset.task)
     context = {
         "dataset": dataset,
         "view": selector.report_of(dataset),
-        "quality": quality_view(dataset.episodes.all()),
+        "quality": selector.quality_of(dataset),
         "runs": selector.runs_on(dataset),
         "waits": selector.why_waiting(dataset),
         "versions": list(versions_of(dataset)),
         "filter_words": filter_words(dataset),
-        "exports": exports_of(request.user, dataset),
+        "exports": exports,
+        "exports_wait": why_queued(exports),
+        "has_cameras": spec is None or bool(spec.cameras),
         "hub": bool(settings.EFM_HUB_TOKEN),
     }
     return render_page(request, "datasets/detail.html", "datasets/_panels.html", context)
