@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from efmweb.logs import configure_structlog, logging_config, use_json
-from efmweb.settings import env
+from efmweb.settings import env, services
 
 ENVIRONMENT = env.read()
 ROOT = env.ROOT
@@ -180,8 +180,8 @@ SERVESTATIC_ALLOW_ALL_ORIGINS = False
 
 # --- Database, Redis, channels ------------------------------------------------------------------
 
-DATABASES = {"default": env.database(ENVIRONMENT)}
-EFM_REDIS_URL = env.redis_url(ENVIRONMENT)
+DATABASES = {"default": services.database(ENVIRONMENT)}
+EFM_REDIS_URL = services.redis_url(ENVIRONMENT)
 # Redis publishes across its numbered databases, so a prefix is what keeps two sites apart.
 EFM_REDIS_PREFIX = ENVIRONMENT.redis_prefix
 CACHES = {
@@ -206,7 +206,7 @@ CHANNEL_LAYERS = {
 
 # --- Celery -------------------------------------------------------------------------------------
 
-CELERY_BROKER_URL = env.broker_url(EFM_REDIS_URL)
+CELERY_BROKER_URL = services.broker_url(EFM_REDIS_URL)
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "global_keyprefix": f"{EFM_REDIS_PREFIX}:celery:",
     # A message not acknowledged for this long is delivered again. A run lasts longer; the lease

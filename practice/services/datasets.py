@@ -21,6 +21,8 @@ from practice.services import audit, enqueue
 CHUNK = 1 << 20
 LEASE = timedelta(seconds=60)
 """How long a silent import keeps its dataset; progress renews it."""
+QUALITY_PATIENCE = timedelta(minutes=5)
+"""How long nothing may be heard of measuring a ready dataset before it is asked for again."""
 
 
 def receive_upload(

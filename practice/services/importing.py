@@ -26,7 +26,7 @@ from practice.errors import LeaseLostError
 from practice.models import Dataset, Episode, Task
 from practice.rows import episode_row
 from practice.services import enqueue
-from practice.services.datasets import LEASE, announce
+from practice.services.datasets import LEASE, QUALITY_PATIENCE, announce
 from practice.services.fetching import source_of
 
 log = logging.getLogger(__name__)
@@ -186,6 +186,7 @@ def _conclude(dataset: Dataset, owner: str, report: DatasetReport, rows: list[Ep
     held.lease_owner, held.lease_expires_at, held.progress = "", None, 1.0
     if rows:
         held.state, held.ready_at = Dataset.State.READY, timezone.now()
+        held.lease_expires_at = held.ready_at + QUALITY_PATIENCE
         enqueue.enqueue_on_commit(enqueue.JUDGE_QUALITY, held.pk, queue="cpu")
     else:
         held.state = Dataset.State.FAILED
