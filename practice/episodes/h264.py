@@ -1,5 +1,6 @@
 """The one way in which this room writes h264: what every browser plays, and scrubs quickly."""
 
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -10,9 +11,9 @@ def add_h264(
     out: Any,
     shape: tuple[int, int],
     fps: Fraction,
+    options: Mapping[str, str],
     *,
     time_base: Fraction | None = None,
-    **options: str,
 ) -> Any:
     """A stream of yuv420p pictures `shape` (H, W), both even, in the open PyAV container `out`.
 

@@ -97,7 +97,7 @@ class Film:
         self._out = av.open(str(path), "w", format="mp4", options=options)
         height, width, _ = self._shape
         self._stream = add_h264(
-            self._out, (height, width), Fraction(self._fps), **{"forced-idr": "1"}
+            self._out, (height, width), Fraction(self._fps), {"forced-idr": "1"}
         )
 
 

@@ -1,6 +1,7 @@
 """A copy of a video that every browser plays, each frame at the time it had."""
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def _encode(
     video: VideoReader, facts: VideoFacts, out: Any, told: Callable[[int, int], None]
 ) -> None:
     even = (facts.height + facts.height % 2, facts.width + facts.width % 2)
-    stream = add_h264(out, even, facts.rate or 1, time_base=video.time_base)
+    stream = add_h264(out, even, facts.rate or Fraction(1), {}, time_base=video.time_base)
     resizer = Resizer()
     for done, frame in enumerate(video.every(), 1):
         picture = resizer.reformatted(frame, even, "yuv420p")

@@ -59,7 +59,7 @@ def _write(
     quality: dict[str, str],
 ) -> None:
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as out:
-        stream = add_h264(out, shape, fps, tune="fastdecode", **quality)
+        stream = add_h264(out, shape, fps, {**quality, "tune": "fastdecode"})
         for number, pixels in enumerate(frames):
             picture = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             picture.pts, picture.time_base = number, 1 / fps

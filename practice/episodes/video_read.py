@@ -83,7 +83,7 @@ def probe(path: Path, *, file: str | None = None, frames: int = FRAMES) -> Video
     if len(ticks) > 1 and ticks[-1] > ticks[0]:
         span = Fraction(int(ticks[-1] - ticks[0])) * base
         rate = (Fraction(len(ticks) - 1) / span).limit_denominator(1001)
-    times = ticks * float(base)
+    times = (ticks * float(base)).astype(np.float64)
     due = times[0] + np.arange(len(times)) / float(rate or 1)
     constant = bool(np.abs(times - due).max() <= TIMESTAMP_TOLERANCE + float(base) / 2)
     return VideoFacts(*facts, rate, times, constant, index.in_front)
@@ -223,7 +223,7 @@ def _opened(path: Path, file: str, frames: int) -> Iterator[tuple[Any, Any, mp4.
     """The container, its one stream of pictures, and what its index says."""
     index = mp4.read_index(path, file, frames=frames)
     # FFmpeg decodes a little to learn what is there, so the bound must hold from the beginning.
-    bounds = {"max_pixels": str(PIXELS), "threads": "1"}
+    bounds: Any = {"max_pixels": str(PIXELS), "threads": "1"}
     with damage_named(file, "cannot be opened"):
         container = av.open(
             str(path.resolve()), format="mp4", stream_options=[bounds] * index.tracks
