@@ -15,6 +15,7 @@ from practice.models import Dataset, Task
 from practice.selectors import datasets as selector
 from practice.selectors.exports import exports_of
 from practice.selectors.folders import allowed_folders, found_datasets
+from practice.selectors.mapping import mapping_of
 from practice.selectors.quality import quality_view
 from practice.selectors.selections import count_selections, filter_words, versions_of
 from practice.selectors.tasks import find_task, spec_of
@@ -122,6 +123,8 @@ def dataset_detail(request: PageRequest, pk: int) -> HttpResponse:
         "quality": quality_view(dataset.episodes.all()),
         "runs": selector.runs_on(dataset),
         "waits": selector.why_waiting(dataset),
+        "mapping": mapping_of(dataset),
+        "instructions": selector.instructions_of(dataset),
         "versions": list(versions_of(dataset)),
         "filter_words": filter_words(dataset),
         "exports": exports_of(request.user, dataset),

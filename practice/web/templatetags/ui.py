@@ -27,6 +27,7 @@ LOOKS: dict[str, tuple[str, str]] = {
     "failed": ("bad", "cross"),
     "cancelled": ("", "slash"),
     "validating": ("accent", "play"),
+    "mapping": ("warn", "question"),
     "writing": ("accent", "play"),
     "ready": ("good", "check"),
     "approved": ("good", "check"),
