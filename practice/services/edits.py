@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from models_store.errors import LearningError
 from practice.embodiments.registry import embodiment
+from practice.episodes.lerobot_json import storable
 from practice.errors import ConflictError, InvalidError
 from practice.models import Dataset, Episode, EpisodeEdit, User
 from practice.roles import Role, require
@@ -54,9 +55,14 @@ def reword_episodes(
     """Give episodes another instruction; gives how many changed.
 
     Raises:
-        InvalidError: a robot that reads instructions does not understand it.
+        InvalidError: it is no text that can be kept, or a robot that reads instructions does not understand it.
     """
     chosen, text = list(episodes), instruction.strip()
+    if not storable(text):
+        said = (
+            f"The instruction {text[:40]!r} holds a NUL byte or half a character; write it without."
+        )
+        raise InvalidError(said, fields={"instruction": said})
     for robot in {episode.task.embodiment for episode in chosen}:
         _check_instruction(robot, text)
     return _edit(chosen, {"instruction": text}, by=by, reason=reason)
