@@ -8,6 +8,8 @@ from practice.episodes.report import DatasetReport, EpisodeReport, Finding
 from practice.errors import MissingError
 from practice.models import Dataset, Run, Worker
 from practice.querysets import DatasetQuerySet
+from practice.selectors.membership import members_of
+from practice.selectors.quality import QualityView, quality_view
 from practice.selectors.workers import CPU_QUEUE
 
 SEVERITIES = ("error", "warning", "info")
@@ -99,6 +101,13 @@ def why_waiting(dataset: Dataset) -> str:
         return "No worker is here that checks datasets. Start one: manage.py worker cpu"
     ahead = Dataset.objects.filter(state=Dataset.State.QUEUED, pk__lt=dataset.pk).count()
     return f"Waiting for a worker to check it; {ahead or 'none'} before it in line."
+
+
+def quality_of(dataset: Dataset) -> QualityView:
+    """The quality of what an import brought, or of what a selection takes now."""
+    if dataset.kind == Dataset.Kind.SELECTION:
+        return quality_view(members_of(dataset), mixed=True)
+    return quality_view(dataset.episodes.all())
 
 
 def runs_on(dataset: Dataset) -> list[Run]:

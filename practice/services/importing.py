@@ -16,9 +16,9 @@ from django.utils import timezone
 from practice import storage
 from practice.embodiments.registry import embodiment
 from practice.episodes.errors import EpisodesError
-from practice.episodes.intake import take_in
 from practice.episodes.lerobot_expect import Expectations
 from practice.episodes.lerobot_read import read_episodes
+from practice.episodes.lerobot_validate import validate_dataset
 from practice.episodes.recorder import write_shard
 from practice.episodes.report import DatasetReport, whole_dataset
 from practice.episodes.types import Episode as Recorded
@@ -26,13 +26,16 @@ from practice.errors import LeaseLostError
 from practice.models import Dataset, Episode, Task
 from practice.rows import episode_row
 from practice.services import enqueue
-from practice.services.datasets import LEASE, announce
+from practice.services.datasets import LEASE, QUALITY_PATIENCE, announce
+from practice.services.fetching import source_of
 
 log = logging.getLogger(__name__)
 
 SHARD_EPISODES = 2000
 SHARD_BYTES = 64 << 20
 """Arrays of one shard's episodes, which are in memory together."""
+FETCHED, VALIDATED, STORED = 0.3, 0.65, 0.9
+"""Progress when the files are here, when they are judged, and when the episodes lie in shards."""
 TELL_SECONDS = 0.5
 """Least time between two reports of progress, which also renew the lease."""
 
@@ -50,6 +53,9 @@ def import_dataset(dataset_id: int) -> None:
         _import(dataset, owner)
     except LeaseLostError as error:
         log.warning("%s", error)
+    except OSError as error:  # such as a full disk, which no later attempt would find emptier
+        reason = f"could not be stored: {error.strerror or error}; make room and try again"
+        _conclude(dataset, owner, whole_dataset(dataset.name, reason), [])
 
 
 def _claim(dataset_id: int, owner: str) -> Dataset | None:
@@ -74,20 +80,32 @@ def _claim(dataset_id: int, owner: str) -> Dataset | None:
 def _import(dataset: Dataset, owner: str) -> None:
     told = _teller(dataset, owner)
     with tempfile.TemporaryDirectory(dir=_work_folder()) as temporary:
-        folder = Path(temporary) / "dataset"
-        report = take_in(
-            storage.blobs().path(dataset.upload_key),
-            folder,
-            expect=expectations(dataset.task),
-            progress=lambda share: told(0.7 * share),
-        )
-        rows: list[Episode] = []
-        if report.ok:
-            try:
-                rows = _write_shards(dataset, folder, report, told)
-            except EpisodesError as error:
-                report = whole_dataset(error.file, error.reason, before=report.findings)
+        report, rows = _read(dataset, Path(temporary), told)
         _conclude(dataset, owner, report, rows)
+
+
+def _read(
+    dataset: Dataset, temporary: Path, told: Callable[[float], None]
+) -> tuple[DatasetReport, list[Episode]]:
+    """Fetch, validate and store; no rows where the report says why."""
+    source = source_of(dataset, temporary)
+    try:
+        folder = source.tables(lambda share: told(FETCHED * share))
+        source.rest(lambda share: told(FETCHED * share))
+    except EpisodesError as error:
+        return whole_dataset(error.file, error.reason, before=source.left_out), []
+    report = validate_dataset(
+        folder,
+        expect=expectations(dataset.task),
+        before=source.left_out,
+        progress=lambda done, total: told(FETCHED + (VALIDATED - FETCHED) * done / max(total, 1)),
+    )
+    if not report.ok:
+        return report, []
+    try:
+        return report, _write_shards(dataset, folder, report, temporary, told)
+    except EpisodesError as error:
+        return whole_dataset(error.file, error.reason, before=report.findings), []
 
 
 def expectations(task: Task) -> Expectations:
@@ -102,7 +120,11 @@ def expectations(task: Task) -> Expectations:
 
 
 def _write_shards(
-    dataset: Dataset, folder: Path, report: DatasetReport, told: Callable[[float], None]
+    dataset: Dataset,
+    folder: Path,
+    report: DatasetReport,
+    temporary: Path,
+    told: Callable[[float], None],
 ) -> list[Episode]:
     rows: list[Episode] = []
     total = max(1, report.totals.kept_frames)
@@ -110,10 +132,10 @@ def _write_shards(
         folder,
         report,
         expect=expectations(dataset.task),
-        progress=lambda done, _: told(0.7 + 0.25 * min(1.0, done / total)),
+        progress=lambda done, _: told(VALIDATED + (STORED - VALIDATED) * min(1.0, done / total)),
     )
     for number, group in enumerate(_groups(recorded)):
-        shard = folder.parent / f"shard-{number}.parquet"
+        shard = temporary / f"shard-{number}.parquet"
         key = storage.dataset_shard_key(dataset.pk, number)
         places = write_shard(shard, group)
         storage.blobs().put(key, shard)
@@ -164,6 +186,7 @@ def _conclude(dataset: Dataset, owner: str, report: DatasetReport, rows: list[Ep
     held.lease_owner, held.lease_expires_at, held.progress = "", None, 1.0
     if rows:
         held.state, held.ready_at = Dataset.State.READY, timezone.now()
+        held.lease_expires_at = held.ready_at + QUALITY_PATIENCE
         enqueue.enqueue_on_commit(enqueue.JUDGE_QUALITY, held.pk, queue="cpu")
     else:
         held.state = Dataset.State.FAILED

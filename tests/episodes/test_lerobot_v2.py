@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from practice.episodes.lerobot_json import storable
 from practice.episodes.lerobot_meta import open_dataset
 from practice.episodes.lerobot_read import read_episodes
 from practice.episodes.lerobot_v2 import DATA_PATH, VIDEO_PATH
@@ -103,6 +104,17 @@ def test_an_instruction_that_is_a_number_is_refused(tmp_path: Path) -> None:
     tasks = [{"task_index": 0, "task": "0"}, {"task_index": 1, "task": INSTRUCTIONS[1]}]
     (root / "meta/tasks.jsonl").write_text(lines(tasks))
     assert [episode.index for episode in validate_dataset(root).kept()] == [1, 3]
+
+
+@pytest.mark.parametrize("text", ["push\0it", "half \ud83d"])
+def test_an_instruction_that_no_database_keeps_is_refused(tmp_path: Path, text: str) -> None:
+    root = write_v2(tmp_path / "d", Golden())
+    tasks = [{"task_index": 0, "task": text}, {"task_index": 1, "task": INSTRUCTIONS[1]}]
+    (root / "meta/tasks.jsonl").write_text(lines(tasks))
+    report = validate_dataset(root)
+    assert [episode.index for episode in report.kept()] == [1, 3]
+    assert "holds a NUL byte or half a character" in report.episodes[0].reasons[0]
+    assert storable(report.to_json())
 
 
 def test_only_the_documented_paths_are_accepted(tmp_path: Path) -> None:

@@ -10,8 +10,11 @@ from pytest_django.fixtures import Settings
 
 from practice import storage
 from practice.embodiments.registry import embodiment
+from practice.models import Export, User
+from practice.services.exporting import start_export
 from practice.services.housekeeping import FILMS_KEPT, prune
 from tests.examples import recorded_of
+from tests.factories import make_demos
 
 SPEC = embodiment("language-table-4").spec
 pytestmark = pytest.mark.django_db
@@ -37,3 +40,16 @@ def test_old_films_go_and_new_ones_stay() -> None:
     os.utime(storage.blobs().path(old), (then, then))
     assert prune() == 1
     assert list(storage.blobs().list("films/")) == [new]
+
+
+def test_files_of_exports_go_with_their_rows(otto: User) -> None:
+    export = start_export(
+        make_demos(), by=otto
+    )  # queued: its worker stores the file before the row names it
+    kept, gone = storage.export_key(export.pk), storage.export_key(export.pk + 1)
+    for key in (kept, gone, "exports/notes.txt"):
+        storage.blobs().put(key, io.BytesIO(b"zip"))
+    assert prune() == 1
+    assert {*storage.blobs().list("exports/")} == {kept, "exports/notes.txt"}
+    Export.objects.all().delete()
+    assert prune() == 1

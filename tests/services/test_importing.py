@@ -89,6 +89,14 @@ def test_a_missing_file_is_named_and_nothing_is_kept(
     assert not list(storage.blobs().list("datasets/"))
 
 
+def test_what_is_no_archive_is_called_as_its_owner_calls_it(otto: User) -> None:
+    dataset = _received(b"PK this is no archive", otto)
+    import_dataset(dataset.pk)
+    dataset.refresh_from_db()
+    assert dataset.state == Dataset.State.FAILED
+    assert dataset.error.startswith("demos.zip: is not a readable .zip")
+
+
 def test_a_truncated_parquet_is_named(demonstrations: bytes, otto: User) -> None:
     dataset = _received(_without(demonstrations, "data/", instead=b"PAR1 cut short"), otto)
     import_dataset(dataset.pk)

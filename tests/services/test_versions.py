@@ -2,7 +2,7 @@
 
 import pytest
 
-from practice.bridge.assembly import demonstrations
+from practice.bridge.demonstrations import demonstrations
 from practice.errors import ConflictError, ForbiddenError, InvalidError
 from practice.models import Dataset, Episode, EpisodeEdit, User
 from practice.selectors.membership import EpisodeQuery, members_of

@@ -12,6 +12,9 @@ class DatasetSerializer(serializers.ModelSerializer[Dataset]):
     """A dataset, without its report."""
 
     task = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
+    source = serializers.DictField(  # type: ignore[assignment]
+        help_text="Where an import comes from: its kind (upload, folder or hub), and path, or repo, revision and commit."
+    )
     query = serializers.DictField(
         help_text="The filter of a selection, without what it leaves at its default; else empty."
     )
@@ -28,6 +31,7 @@ class DatasetSerializer(serializers.ModelSerializer[Dataset]):
             "task",
             "kind",
             "name",
+            "source",
             "query",
             "state",
             "progress",
@@ -57,10 +61,46 @@ class DatasetDetailSerializer(DatasetSerializer):
 
 
 class UploadGiven(Given):
-    """A LeRobotDataset v3.0 folder packed as one .zip, .tar, .tar.gz or .tgz."""
+    """The folder of a LeRobotDataset packed as one .zip, .tar, .tar.gz or .tgz."""
 
     task = serializers.SlugRelatedField[Any](
         slug_field="slug", queryset=Task.objects.all(), help_text="The task's slug."
     )
     name = serializers.CharField(required=False, allow_blank=True, max_length=160)
     file = serializers.FileField(max_length=255, allow_empty_file=True)
+
+
+class FolderGiven(Given):
+    """A dataset in an allowed folder of the server."""
+
+    task = serializers.SlugRelatedField[Any](
+        slug_field="slug", queryset=Task.objects.all(), help_text="The task's slug."
+    )
+    path = serializers.CharField(max_length=4096, help_text="Absolute, on the server.")
+    name = serializers.CharField(required=False, allow_blank=True, max_length=160)
+
+
+class HubGiven(Given):
+    """A dataset of the Hugging Face Hub."""
+
+    task = serializers.SlugRelatedField[Any](
+        slug_field="slug", queryset=Task.objects.all(), help_text="The task's slug."
+    )
+    repo = serializers.CharField(max_length=200, help_text="owner/name")
+    revision = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=100,
+        help_text="A branch, tag or commit; the main branch where left out.",
+    )
+    name = serializers.CharField(required=False, allow_blank=True, max_length=160)
+
+
+class FoundDatasetSerializer(serializers.Serializer[Any]):
+    """A folder of the server that says it is a dataset."""
+
+    path = serializers.CharField()
+    version = serializers.CharField()
+    episodes = serializers.IntegerField()
+    frames = serializers.IntegerField()
+    fps = serializers.FloatField(help_text="Frames per second.")
