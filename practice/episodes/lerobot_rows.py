@@ -24,7 +24,8 @@ _Cells = tuple[NDArray[Any], NDArray[np.bool_], dict[int, str]]
 """Values (n, ...), which of them are whole, and what is wrong with pictures."""
 
 _BATCH_ROWS = 1 << 16
-_BATCH_BYTES = 64 << 20
+_BATCH_BYTES = 16 << 20
+"""Pictures of one batch, as files and as pixels together; unpacking takes a multiple of it."""
 
 
 @dataclass(frozen=True, slots=True)

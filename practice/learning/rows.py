@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,9 +20,6 @@ from practice.learning.gathering import Pictures
 
 _AT_ONCE = 512
 """Rows per look; the activations of many more would not fit a small machine."""
-
-_AHEAD = 2
-"""Batches that are read from disk before they are wanted."""
 
 _UNREAD = Instructions.same("", 0)
 """Who has seen has read."""
@@ -90,31 +85,20 @@ class Rows:
         return 1 if self._mirror is None else 2
 
     def lessons(self, picked: Tensor) -> Iterator[Lesson]:
-        """One lesson of each row of `picked`, (count, B) on the CPU. Pictures on disk are read a little ahead,
-        while a model learns from those before.
+        """One lesson for each row of `picked`, (count, B) on the CPU. What has to come from disk is read while a
+        model learns from the lesson before.
         """
-        if not self._pictures.mapped:
-            yield from map(self.lesson, picked)
-            return
-        with ThreadPoolExecutor(max_workers=1) as reader:
-            coming = deque(reader.submit(self._pictures.gather, rows) for rows in picked[:_AHEAD])
-            for number, rows in enumerate(picked):
-                gathered = coming.popleft().result()
-                if number + _AHEAD < len(picked):
-                    coming.append(reader.submit(self._pictures.gather, picked[number + _AHEAD]))
-                yield self._lesson(rows, None, gathered)
+        for number, rows in enumerate(picked):
+            for following in picked[number + 1 : number + 2]:
+                self._pictures.expect(following)
+            yield self.lesson(rows)
 
     def lesson(self, rows: Tensor, mirrored: int | None = None) -> Lesson:
         """These rows, (B,) on the CPU; the first half in the mirror, or the first `mirrored`."""
-        return self._lesson(rows, mirrored, None)
-
-    def _lesson(
-        self, rows: Tensor, mirrored: int | None, gathered: dict[str, Tensor] | None
-    ) -> Lesson:
         here = rows.to(self._action.device)
         numbers = {name: values[here] for name, values in self._numbers.items()}
         lesson = Lesson(
-            numbers | self._pictures.at(rows, gathered),
+            numbers | self._pictures.at(rows),
             self._action[here],
             self._acted[here],
             self._steps_to_go[here],

@@ -85,6 +85,7 @@ def _groups(episodes: Iterator[Recorded]) -> Iterator[list[Recorded]]:
         size += episode.action.nbytes + sum(a.nbytes for a in episode.observation.values())
         if len(group) >= SHARD_EPISODES or size >= SHARD_BYTES:
             yield group
-            group, size = [], 0
+            group.clear()  # the writer still holds the list while the next episodes are read
+            size = 0
     if group:
         yield group
