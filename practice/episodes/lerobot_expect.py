@@ -126,7 +126,11 @@ class Expectations:
             yield f"features has no numeric {sources[fmt.ACTION]!r}"
         if len(sources) < 2:
             yield f"features has no {fmt.OBSERVATION!r}* of numbers or RGB pictures"
-        pixels = sum(height * width for height, width in self.sizes(info).values())
+        sizes = self.sizes(info)
+        filmed = info.total_frames * sum(info.features[n].size for n in sizes if n in info.films)
+        if filmed > limits.decoded_bytes:
+            yield f"declares {filmed} bytes of video, unpacked; at most {limits.decoded_bytes} are read"
+        pixels = sum(height * width for height, width in sizes.values())
         size = info.total_frames * 3 * pixels
         if size > limits.picture_bytes:
             yield f"declares {size} bytes of pictures; at most {limits.picture_bytes} are read"

@@ -58,6 +58,8 @@ class DatasetLimits:
     """Width times height of one picture."""
     picture_bytes: int = 64 << 30
     """All pictures that are read, unpacked and of the size that they are wanted in, bytes."""
+    decoded_bytes: int = 8 << 40
+    """All video that is decoded, of the size that it is stored in, bytes: some hours of work."""
     episode_bytes: int = 2 << 30
     """The pictures of one episode, which are in memory together, bytes."""
     video_frames: int = 4_000_000

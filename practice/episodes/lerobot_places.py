@@ -25,7 +25,7 @@ def place_columns(schema: pa.Schema, cameras: Iterable[str]) -> list[str]:
         numbers = [f"videos/{camera}/{name}" for name in _NUMBERS]
         times = [f"videos/{camera}/{name}" for name in _TIMES]
         whole = all(_holds(schema, name, pa.types.is_integer) for name in numbers)
-        if whole and all(_holds(schema, name, pa.types.is_floating) for name in times):
+        if whole and all(_holds(schema, name, _is_number) for name in times):
             found += [*numbers, *times]
     return found
 
@@ -37,8 +37,8 @@ def video_tables(table: pa.Table, cameras: Sequence[str]) -> dict[str, VideoTabl
 
 
 def _video_table(table: pa.Table, camera: str) -> VideoTable:
-    chunk, file = (_filled(table, f"videos/{camera}/{name}", -1, np.int64) for name in _NUMBERS)
-    start, end = (_filled(table, f"videos/{camera}/{n}", np.nan, np.float64) for n in _TIMES)
+    chunk, file = (_filled(table, f"videos/{camera}/{name}", -1, pa.int64()) for name in _NUMBERS)
+    start, end = (_filled(table, f"videos/{camera}/{n}", np.nan, pa.float64()) for n in _TIMES)
     wrong = (chunk < 0) | (chunk > _LARGEST) | (file < 0) | (file > _LARGEST)
     # Not a number compares false, so what is wanted is asked for.
     wrong |= ~((start >= 0) & (end > start) & (end <= _LONGEST))
@@ -55,12 +55,15 @@ def _video_table(table: pa.Table, camera: str) -> VideoTable:
     return VideoTable(files, start, end, faults)
 
 
-def _filled(table: pa.Table, name: str, empty: float, dtype: Any) -> NDArray[Any]:
-    column = table[name].combine_chunks()
-    filled: NDArray[Any] = (
-        column.fill_null(pa.scalar(empty, column.type)).to_numpy(False).astype(dtype)
-    )
+def _filled(table: pa.Table, name: str, empty: float, kind: pa.DataType) -> NDArray[Any]:
+    # What does not fit becomes some number that is judged like any other.
+    column = table[name].combine_chunks().cast(kind, safe=False)
+    filled: NDArray[Any] = column.fill_null(pa.scalar(empty, kind)).to_numpy(zero_copy_only=False)
     return filled
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
 
 
 def _holds(schema: pa.Schema, name: str, test: Any) -> bool:

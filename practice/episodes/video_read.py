@@ -235,7 +235,10 @@ def _opened(path: Path, file: str, frames: int) -> Iterator[tuple[Any, Any, mp4.
     bounds: Any = {"max_pixels": str(PIXELS), "threads": "1"}
     with damage_named(file, "cannot be opened"):
         container = av.open(
-            str(path.resolve()), format="mp4", stream_options=[bounds] * index.tracks
+            str(path.resolve()),
+            format="mp4",
+            stream_options=[bounds] * index.tracks,
+            metadata_errors="replace",  # nobody reads them
         )
     with container:
         streams = container.streams.video

@@ -58,11 +58,7 @@ def reword_episodes(
         InvalidError: it is no text that can be kept, or a robot that reads instructions does not understand it.
     """
     chosen, text = list(episodes), instruction.strip()
-    if not storable(text):
-        said = (
-            f"The instruction {text[:40]!r} holds a NUL byte or half a character; write it without."
-        )
-        raise InvalidError(said, fields={"instruction": said})
+    _check_text("instruction", text)
     for robot in {episode.task.embodiment for episode in chosen}:
         _check_instruction(robot, text)
     return _edit(chosen, {"instruction": text}, by=by, reason=reason)
@@ -137,6 +133,7 @@ def undo_edit(edit: EpisodeEdit, *, by: User) -> None:
 @transaction.atomic
 def _edit(episodes: Iterable[Episode], changes: Mapping[str, Any], *, by: User, reason: str) -> int:
     require(by, Role.OPERATOR)
+    _check_text("reason", reason)
     wanted = [episode.pk for episode in episodes]
     count = 0
     for episode in Episode.objects.select_for_update().filter(pk__in=wanted).order_by("pk"):
@@ -153,3 +150,10 @@ def _edit(episodes: Iterable[Episode], changes: Mapping[str, Any], *, by: User, 
         tell(episode)
         count += 1
     return count
+
+
+def _check_text(field: str, text: str) -> None:
+    """Raises InvalidError for a text that no database keeps."""
+    if not storable(text):
+        said = f"The {field} {text[:40]!r} holds a NUL byte or half a character; write it without."
+        raise InvalidError(said, fields={field: said})

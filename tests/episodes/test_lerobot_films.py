@@ -68,6 +68,19 @@ def placed(column: str, value: object, row: int = 1) -> Damage:
     return put
 
 
+def retyped(column: str, kind: pa.DataType, value: object) -> Damage:
+    """A column of meta/episodes of another type, its second cell of another value."""
+
+    def put(root: Path) -> None:
+        table = pq.read_table(root / EPISODES)
+        name = f"videos/{TOP}/{column}"
+        values = [*table[name].to_pylist()[:1], value, *table[name].to_pylist()[2:]]
+        place = table.column_names.index(name)
+        pq.write_table(table.set_column(place, name, pa.array(values, kind)), root / EPISODES)
+
+    return put
+
+
 EVENLY = list(range(0, 1300, 100))
 FAULTS: list[tuple[str, Damage, list[int], int | None, str]] = [
     ("missing", lambda root: (root / FILE).unlink(), [0, 1, 2], None, "its video is missing"),
@@ -84,6 +97,8 @@ FAULTS: list[tuple[str, Damage, list[int], int | None, str]] = [
     ("infinite", placed("to_timestamp", float("inf")), [1], None, "to inf s"),
     ("backwards", placed("to_timestamp", 0.1), [1], None, "from 0.4 s to 0.1 s"),
     ("nowhere", placed("file_index", None), [1], None, "chunk 0, file -1"),
+    ("huge", retyped("file_index", pa.uint64(), 2**64 - 1), [1], None, "chunk 0, file -1"),
+    ("coarse", retyped("to_timestamp", pa.float32(), 1e30), [1], None, "to 1e+30 s"),
     ("elsewhere", placed("file_index", 7), [1], None, "its video is missing"),
 ]
 

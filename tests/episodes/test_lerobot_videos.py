@@ -145,6 +145,8 @@ def test_the_sum_of_pictures_is_bounded(tmp_path: Path) -> None:
     whole = 20 * 48 * 64 * 3
     report = validate_dataset(root, limits=DatasetLimits(picture_bytes=whole - 1))
     assert f"declares {whole} bytes of pictures; at most" in only_error(report)[1]
+    report = validate_dataset(root, limits=DatasetLimits(decoded_bytes=whole - 1))
+    assert f"declares {whole} bytes of video, unpacked; at most" in only_error(report)[1]
     small = Expectations({TOP: (24, 32, 3), "action": (2,)})
     limits = DatasetLimits(picture_bytes=whole // 4)
     assert validate_dataset(root, expect=small, limits=limits).ok
