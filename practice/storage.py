@@ -67,6 +67,11 @@ def checkpoint_key(digest: str) -> str:
     return f"checkpoints/{digest[:2]}/{digest}"
 
 
+def video_key(sha256: str, *, recoded: bool = False) -> str:
+    """Key of a camera's video that an import came with, by the content it had there; `recoded`: as browsers can play it."""
+    return f"videos/{sha256[:2]}/{sha256}{'-h264' if recoded else ''}.mp4"
+
+
 def film_key(tag: str) -> str:
     """Key of the drawn replay of one episode; it can always be drawn again."""
     return f"films/{tag[:2]}/{tag}.mp4"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from practice.episodes import lerobot_format as fmt
 from practice.episodes.errors import DatasetError
 from practice.episodes.lerobot_checks import Ledger
 from practice.episodes.lerobot_format import DatasetLimits
@@ -16,7 +17,7 @@ from practice.episodes.report import Finding
 from practice.episodes.video_read import VideoFacts, playable, probe, tolerance
 
 _RATE = 0.01
-"""How far the rate of an episode's frames may be from the dataset's, as a share."""
+"""How far the rate of a video may be from the dataset's, as a share; each frame's place is checked besides."""
 
 
 def unplaced(dataset: Dataset, cameras: Sequence[str]) -> Iterator[Finding]:
@@ -78,6 +79,10 @@ def _probed(dataset: Dataset, camera: str, file: str, limits: DatasetLimits) -> 
     if (facts.height, facts.width) != picture[:2]:
         is_of = f"is {facts.height} x {facts.width} pixels"
         raise DatasetError(file, f"{is_of}; its feature says {picture[0]} x {picture[1]}")
+    fps = dataset.info.fps
+    if facts.constant and facts.rate and abs(facts.rate / fps - 1) > _RATE:
+        reason = f"runs at {float(facts.rate):.4g} frames per second; {fmt.INFO} says {fps}"
+        raise DatasetError(file, reason)
     return facts
 
 
@@ -90,10 +95,12 @@ def _check_span(
     start, end = float(table.start[episode]), float(table.end[episode])
     first, after = np.searchsorted(times, np.array([start, end]) - 0.5 / fps)
     frames = times[first:after]
-    problem = _misplaced(frames, start, fps)
-    if problem is None and abs(len(frames) - length) > 1:
+    problem: tuple[str, int | None] | None = _misplaced(frames, start, fps)
+    if abs((end - start) * fps - length) > 1.5:
+        problem = f"lies from {start:.3f} s to {end:.3f} s, which is not {length} frames", None
+    elif problem is None and abs(len(frames) - length) > 1:
         frame = min(len(frames), length)
-        problem = f"has {len(frames)} frames from {start:.3f} s to {end:.3f} s of {length}", frame
+        problem = f"has {len(frames)} of {length} frames from {start:.3f} s to {end:.3f} s", frame
     if problem is not None:
         reason, at = problem
         ledger.add(episode, f"video {camera}", f"camera {camera!r} {reason}", at, file=file)
@@ -103,19 +110,12 @@ def _check_span(
         ledger.warn(Finding("warning", file, reason, episode, min(len(frames), length)))
 
 
-def _misplaced(
-    frames: NDArray[np.float64], start: float, fps: int
-) -> tuple[str, int | None] | None:
+def _misplaced(frames: NDArray[np.float64], start: float, fps: int) -> tuple[str, int] | None:
     """What is wrong with when the frames of an episode are shown, and the first such frame."""
-    if len(frames) > 1:
-        steps = np.diff(frames)
-        rates = (1 / max(np.median(steps), 1e-9), 1 / max(steps.mean(), 1e-9))
-        if all(abs(rate / fps - 1) > _RATE for rate in rates):
-            return f"runs at {rates[1]:.4g} frames per second; info.json says {fps}", None
     due = start + np.arange(len(frames)) / fps
     late = np.abs(frames - due) > tolerance(fps)
     if not late.any():
         return None
     frame = int(np.argmax(late))
-    reason = f"shows it at {frames[frame]:.4f} s of its video, not at {due[frame]:.4f} s"
+    reason = f"shows this frame at {frames[frame]:.4f} s of its video, not at {due[frame]:.4f} s"
     return f"{reason}: its rate is not constant", frame

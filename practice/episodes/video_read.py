@@ -156,26 +156,33 @@ class VideoReader:
         self._seek(0.0)
         while self._held is not None:
             yield self._held
-            self._held = self._next(self._held.time)
+            self._held = self._next(self._time)
 
     def _go_to(self, time: float, within: float) -> None:
         """Seek when the frame lies behind, or when a keyframe between here and there saves decoding."""
         entries = self._stream.index_entries
         place = entries.search_timestamp(round(time / self._base))
         key = entries[place].timestamp * self._base if place >= 0 else 0.0
-        here = -math.inf if self._held is None else self._held.time
+        here = -math.inf if self._held is None else self._time
         if here <= time + within and key <= here:
             return
         self._seek(time)
-        if self._held is not None and self._held.time > time + within:
+        if self._held is not None and self._time > time + within:
             self._seek(0.0)  # with B-frames a keyframe may be shown later than it is decoded
 
     def _seek(self, time: float) -> None:
         with damage_named(self.file, f"cannot be wound to {time:.3f} s"):
             self._container.seek(round(time / self._base), stream=self._stream)
-        self._decoded = self._container.decode(self._stream)
+        self._decoded = _decoded(self._container, self._stream)
         self._since_seek = 0
         self._held = self._next(time)
+
+    @property
+    def _time(self) -> float:
+        """When the held frame is shown, seconds."""
+        return float(
+            self._held.pts * self._base
+        )  # what a drained decoder gives has no time of its own
 
     def _next(self, time: float) -> Any:
         """The next frame; None when there is none. `time` is where we are heading."""
@@ -187,20 +194,22 @@ class VideoReader:
         if frame.pts is None or self._since_seek > self._most + 64:
             raise DatasetError(self.file, f"has frames without an order near {time:.3f} s")
         if frame.is_corrupt:
-            raise DatasetError(self.file, f"is damaged at {frame.time:.3f} s")
+            raise DatasetError(self.file, f"is damaged at {frame.pts * self._base:.3f} s")
         if (frame.height, frame.width) != self.size:
             there, declared = f"{frame.height} x {frame.width}", "{} x {}".format(*self.size)
-            reason = f"turns to {there} pixels at {frame.time:.3f} s; it declares {declared}"
+            reason = (
+                f"turns to {there} pixels at {frame.pts * self._base:.3f} s; it declares {declared}"
+            )
             raise DatasetError(self.file, reason)
         return frame
 
     def _frame_at(self, time: float, within: float) -> Any:
-        while self._held is not None and self._held.time < time - within:
+        while self._held is not None and self._time < time - within:
             self._held = self._next(time)
         if self._held is None:
             raise EndOfVideoError(self.file, f"is over before {time:.3f} s")
-        if self._held.time > time + within:
-            reason = f"has no frame at {time:.4f} s; the next stands at {self._held.time:.4f} s"
+        if self._time > time + within:
+            reason = f"has no frame at {time:.4f} s; the next stands at {self._time:.4f} s"
             raise DatasetError(self.file, reason)
         return self._held
 
@@ -241,6 +250,17 @@ def _opened(path: Path, file: str, frames: int) -> Iterator[tuple[Any, Any, mp4.
         context.thread_count = 1
         context.options = bounds
         yield container, streams[0], index
+
+
+def _decoded(container: Any, stream: Any) -> Iterator[Any]:
+    """The frames from where the container stands; raises what PyAV raises, after the frames before the damage."""
+    for packet in container.demux(stream):
+        try:
+            frames = packet.decode()
+        except av.FFmpegError:
+            yield from stream.codec_context.decode(None)  # a decoder holds frames back
+            raise
+        yield from frames
 
 
 def _ticks(container: Any, stream: Any, file: str, most: int) -> NDArray[np.int64]:

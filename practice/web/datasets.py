@@ -14,6 +14,7 @@ from practice.models import Dataset, Task
 from practice.selectors import datasets as selector
 from practice.selectors.exports import exports_of, why_queued
 from practice.selectors.folders import allowed_folders, found_datasets
+from practice.selectors.mapping import mapping_of
 from practice.selectors.selections import count_selections, filter_words, versions_of
 from practice.selectors.tasks import find_task, spec_of
 from practice.services.datasets import receive_upload
@@ -108,6 +109,8 @@ def dataset_detail(request: PageRequest, pk: int) -> HttpResponse:
         "quality": selector.quality_of(dataset),
         "runs": selector.runs_on(dataset),
         "waits": selector.why_waiting(dataset),
+        "mapping": mapping_of(dataset),
+        "instructions": selector.instructions_of(dataset),
         "versions": list(versions_of(dataset)),
         "filter_words": filter_words(dataset),
         "exports": exports,

@@ -2,43 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from practice.episodes.lerobot_json import storable
-from practice.episodes.lerobot_meta import open_dataset
 from practice.episodes.lerobot_read import read_episodes
-from practice.episodes.lerobot_v2 import DATA_PATH, VIDEO_PATH
 from practice.episodes.lerobot_validate import validate_dataset
 from tests.episodes.golden import INSTRUCTIONS, Golden, only_error
-
-FRONT = "observation.images.front"
-
-
-def lines(rows: list[dict[str, Any]]) -> str:
-    return "".join(json.dumps(row) + "\n" for row in rows)
-
-
-def write_v2(root: Path, golden: Golden, version: str = "v2.1") -> Path:
-    """The golden dataset's numbers in the older layout."""
-    info = golden.info | {"codebase_version": version, "data_path": DATA_PATH}
-    (root / "meta").mkdir(parents=True)
-    (root / "data/chunk-000").mkdir(parents=True)
-    (root / "meta/info.json").write_text(json.dumps(info))
-    tasks = [{"task_index": i, "task": text} for i, text in enumerate(INSTRUCTIONS)]
-    (root / "meta/tasks.jsonl").write_text(lines(tasks))
-    named = zip(golden.episodes["tasks"], golden.lengths, strict=True)
-    rows = [{"episode_index": i, "tasks": t, "length": n} for i, (t, n) in enumerate(named)]
-    (root / "meta/episodes.jsonl").write_text(lines(rows))
-    table = pa.table({n: pa.array(golden.data[n], golden.types[n]) for n in golden.data})
-    for i, length in enumerate(golden.lengths):
-        file = root / f"data/chunk-000/episode_{i:06d}.parquet"
-        pq.write_table(table.slice(golden.row(i, 0), length), file)
-    return root
+from tests.episodes.golden_video import lines, write_v2
 
 
 @pytest.mark.parametrize("version", ["v2.1", "v2.0"])
@@ -122,13 +94,3 @@ def test_only_the_documented_paths_are_accepted(tmp_path: Path) -> None:
     info = json.loads((root / "meta/info.json").read_text())
     (root / "meta/info.json").write_text(json.dumps(info | {"data_path": "/etc/{episode_index}"}))
     assert "data_path is '/etc/" in only_error(validate_dataset(root))[1]
-
-
-def test_a_camera_stored_as_video_has_one_file_an_episode(tmp_path: Path) -> None:
-    golden = Golden()
-    golden.info["features"][FRONT] = {"dtype": "video", "shape": [4, 4, 3], "names": None}
-    golden.info["video_path"] = VIDEO_PATH
-    video = open_dataset(write_v2(tmp_path / "d", golden)).episodes.videos[FRONT]
-    assert video.file[4] == f"videos/chunk-000/{FRONT}/episode_000004.mp4"
-    assert video.start.tolist() == [0.0] * 5
-    np.testing.assert_allclose(video.end, np.array(golden.lengths) / 10)

@@ -17,7 +17,7 @@ from practice.episodes.lerobot_format import INFO
 from practice.episodes.lerobot_validate import validate_dataset
 from practice.episodes.report import DatasetReport
 from practice.models import Task
-from practice.services.importing import expectations
+from practice.selectors.mapping import expectations
 
 
 class Command(BaseCommand):
