@@ -6,6 +6,7 @@ that is a `cpu` worker but for Celery, and one that loads for Stage 1. What they
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import tempfile
@@ -32,6 +33,7 @@ ROBOT = "aloha-insertion"
 LIMITS: dict[str, tuple[float, bool]] = {
     "loader_ratio": (0.9, True),
     "peak_memory_mb": (600.0, False),
+    "video_peak_memory_mb": (600.0, False),
 }
 """Figure -> (limit, whether it must be reached rather than not be passed)."""
 
@@ -46,8 +48,10 @@ class Extent:
     episodes: int = 24
     """Of the archive that is imported, exported and learned from, round by round."""
 
-    archive_bytes: int = 2_000_000_000
-    """Of the archive whose import is watched for memory, at least."""
+    large: int = 2_000_000_000
+    """Bytes, at least, of what is imported while memory is watched: of the archive where cameras are images, of the pictures
+    in it where they are video, which packs a hundred times as much.
+    """
 
     rounds: int = 5
     seconds: float = 1.0
@@ -72,7 +76,9 @@ def data(*, progress: Progress | None = None, extent: Extent | None = None) -> d
         own = {"EFM_VAR": str(folder / "var"), "EFM_BLOBS": "", "EFM_EMBODIMENTS": ""}
         environment = os.environ | stack.enter_context(scratch_database()) | own
         stack.callback(_forget_messages, environment["EFM_REDIS_PREFIX"])
-        figures = _kind("image", folder, environment, extent, tell)
+        figures = _images(folder, environment, extent, tell) | _video(
+            folder, environment, extent, tell
+        )
     bars = [
         {
             "name": name,
@@ -85,43 +91,77 @@ def data(*, progress: Progress | None = None, extent: Extent | None = None) -> d
     return {"figures": figures, "bars": bars}
 
 
-def _kind(
-    cameras: Cameras, folder: Path, environment: dict[str, str], extent: Extent, tell: Progress
+def _images(
+    folder: Path, environment: dict[str, str], extent: Extent, tell: Progress
 ) -> dict[str, float]:
-    """All figures of datasets whose cameras are stored so."""
+    """In, out, to training, and memory, of a dataset whose cameras are images."""
     tell("Writing a dataset", 0.02)
-    spec = embodiment(ROBOT).spec
-    small, large = folder / "small.zip", folder / "large.zip"
-    write_set(small, spec, extent.episodes, cameras=cameras)
-    each = small.stat().st_size / extent.episodes
+    small = folder / "images.zip"
+    write_set(small, embodiment(ROBOT).spec, extent.episodes)
     with Talker("efmweb.benchmark.importer", ROBOT, environment) as importer:
         rounds, dataset = _in_and_out(importer, small, extent, tell)
     with Talker("efmweb.benchmark.loader", str(dataset), environment) as loader:
-        tell("Filling the frame cache", 0.4)
-        built = loader.hear()
-        loads = []
+        tell("Filling the frame cache", 0.3)
+        built, loads = loader.hear(), []
         for number in range(extent.rounds):
-            tell(
-                f"Loading, round {number + 1} of {extent.rounds}",
-                0.45 + 0.25 * number / extent.rounds,
-            )
-            loads.append(
-                {verb: loader.ask({verb: extent.seconds}) for verb in ("load", "frames", "train")}
-            )
-    tell(f"Writing {extent.archive_bytes / 1e9:.3g} GB", 0.7)
-    write_set(large, spec, int(extent.archive_bytes / each) + 1, cameras=cameras, seed=1)
-    with Talker("efmweb.benchmark.importer", ROBOT, environment) as importer:
-        tell(f"Importing {large.stat().st_size / 1e9:.3g} GB", 0.8)
-        peak = importer.ask({"import": str(large)})
+            tell(_round("Loading", number, extent), 0.3 + 0.3 * number / extent.rounds)
+            verbs = ("load", "frames", "train")
+            loads.append({verb: loader.ask({verb: extent.seconds}) for verb in verbs})
+    episodes = int(extent.large * extent.episodes / small.stat().st_size) + 1
     return {
         **_of_rounds(rounds),
         **_of_loads(loads),
         "cache_build_mb_per_s": built["mb"] / built["seconds"],
-        "peak_memory_mb": peak["peak_mb"] - peak["idle_mb"],
-        "idle_memory_mb": peak["idle_mb"],
-        "large_archive_mb": peak["bytes"] / 1e6,
-        "large_import_mb_per_s": peak["bytes"] / 1e6 / peak["seconds"],
+        **_peak("image", episodes, folder, environment, tell),
     }
+
+
+def _video(
+    folder: Path, environment: dict[str, str], extent: Extent, tell: Progress
+) -> dict[str, float]:
+    """In, and memory, of a dataset whose cameras are video; once it is in there is no difference."""
+    tell("Writing a dataset with video", 0.75)
+    spec, small, found = embodiment(ROBOT).spec, folder / "video.zip", []
+    write_set(small, spec, extent.episodes, cameras="video")
+    with Talker("efmweb.benchmark.importer", ROBOT, environment) as importer:
+        for number in range(extent.rounds):
+            tell(_round("In", number, extent), 0.8 + 0.1 * number / extent.rounds)
+            found.append(importer.ask({"import": str(small)}))
+            importer.ask({"forget": found[-1]["dataset"]})
+    step = sum(math.prod(spec.observation[name].shape) for name in spec.cameras)
+    figures = {
+        "import_mb_per_s": median(one["bytes"] / 1e6 / one["seconds"] for one in found),
+        "import_episodes_per_s": median(one["episodes"] / one["seconds"] for one in found),
+        "import_frames_per_s": median(one["frames"] / one["seconds"] for one in found),
+        **_peak("video", extent.large // (step * spec.horizon) + 1, folder, environment, tell),
+    }
+    return {f"video_{name}": value for name, value in figures.items()}
+
+
+def _peak(
+    cameras: Cameras, episodes: int, folder: Path, environment: dict[str, str], tell: Progress
+) -> dict[str, float]:
+    """The largest memory of a fresh process that imports so many episodes, above what it had before."""
+    archive = folder / f"large-{cameras}.zip"
+    tell(f"Writing a large dataset, cameras as {cameras}", 0.62 if cameras == "image" else 0.9)
+    write_set(archive, embodiment(ROBOT).spec, episodes, cameras=cameras, seed=1)
+    with Talker("efmweb.benchmark.importer", ROBOT, environment) as importer:
+        tell(
+            f"Importing {archive.stat().st_size / 1e9:.2g} GB", 0.68 if cameras == "image" else 0.95
+        )
+        found = importer.ask({"import": str(archive)})
+        importer.ask({"forget": found["dataset"]})
+    archive.unlink()
+    return {
+        "peak_memory_mb": found["peak_mb"] - found["idle_mb"],
+        "idle_memory_mb": found["idle_mb"],
+        "large_archive_mb": found["bytes"] / 1e6,
+        "large_import_seconds": found["seconds"],
+    }
+
+
+def _round(what: str, number: int, extent: Extent) -> str:
+    return f"{what}, round {number + 1} of {extent.rounds}"
 
 
 def _in_and_out(
@@ -130,10 +170,7 @@ def _in_and_out(
     """What each round told, and the last round's dataset, which is still there."""
     rounds: list[dict[str, dict[str, float]]] = []
     for number in range(extent.rounds):
-        tell(
-            f"In and out, round {number + 1} of {extent.rounds}",
-            0.05 + 0.35 * number / extent.rounds,
-        )
+        tell(_round("In and out", number, extent), 0.05 + 0.25 * number / extent.rounds)
         if rounds:
             importer.ask({"forget": rounds[-1]["import"]["dataset"]})
         arrived = importer.ask({"import": str(archive)})
@@ -188,7 +225,7 @@ def _check_machine(extent: Extent) -> None:
             "bench data reads a process's peak memory from /proc, which only Linux has."
         )
     # The archive, what is unpacked of it, its shards, and the smaller one's in and out.
-    need = 4 * extent.archive_bytes
+    need = 4 * extent.large
     free = shutil.disk_usage(settings.EFM_VAR).free - settings.EFM_DISK_RESERVE
     if need > free:
         raise ServiceError(

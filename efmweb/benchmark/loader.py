@@ -103,10 +103,9 @@ class Loading:
 
     def _speed(self, source: str, some: Callable[[], int], seconds: float) -> float:
         """What `some` counts, per second. Where nothing may be in the page cache, only the first time counts."""
+        some()  # the first time makes buffers
         if source == "cold":
             self._leave_page_cache()
-        else:
-            some()  # the first time makes threads and buffers
         done, began = 0, time.perf_counter()
         while (spent := time.perf_counter() - began) < seconds or not done:
             done += some()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import mmap
 import resource
 from collections.abc import Iterator, Sequence
@@ -46,6 +47,13 @@ class Pictures:
             else:
                 self._near[name] = torch.from_numpy(array[data.frame]).to(device)
         self._ask = 0
+
+    @property
+    def row_bytes(self) -> int:
+        """Of all pictures of one row."""
+        shapes = {name: values.shape[1:] for name, values in (self._far | self._near).items()}
+        seen = [*shapes, *self._previous]
+        return sum(math.prod(shapes[name]) for name in seen)
 
     def expect(self, rows: Tensor) -> None:
         """These rows, (B,) on the CPU, are wanted soon: what the disk has of them may be read meanwhile."""

@@ -21,6 +21,9 @@ from practice.learning.gathering import Pictures
 _AT_ONCE = 512
 """Rows per look; the activations of many more would not fit a small machine."""
 
+_BYTES_AT_ONCE = 32 << 20
+"""Of pictures in one look: of large ones fewer rows are taken."""
+
 _UNREAD = Instructions.same("", 0)
 """Who has seen has read."""
 
@@ -83,6 +86,10 @@ class Rows:
     def sides(self) -> int:
         """2 where there is a mirror, else 1."""
         return 1 if self._mirror is None else 2
+
+    def at_once(self, most: int) -> int:
+        """How many rows to look at together: at most `most`, and fewer where pictures are large."""
+        return max(1, min(most, _BYTES_AT_ONCE // max(1, self._pictures.row_bytes)))
 
     def lessons(self, picked: Tensor) -> Iterator[Lesson]:
         """One lesson for each row of `picked`, (count, B) on the CPU. What has to come from disk is read while a
@@ -153,8 +160,9 @@ class Looked:
     def look(self, model: EFM, count: int) -> None:
         """Look at the next `count` rows."""
         end = min(self.done + count, len(self._rows))
-        for first in range(self.done, end, _AT_ONCE):
-            rows = torch.arange(first, min(first + _AT_ONCE, end))
+        size = self._rows.at_once(_AT_ONCE)
+        for first in range(self.done, end, size):
+            rows = torch.arange(first, min(first + size, end))
             for side, parts in enumerate(self._parts):
                 lesson = self._rows.lesson(rows, mirrored=side * len(rows))
                 seen = model.look(lesson.observation, lesson.instructions)

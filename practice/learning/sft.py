@@ -212,8 +212,9 @@ class SFT:
         # Evenly spread over the kept-out episodes, the same rows every time.
         count = min(len(self._validation), self.config.validation_rows)
         rows = torch.linspace(0, len(self._validation) - 1, count).long()
-        pictures = isinstance(self._held_out, Rows) and isinstance(self._model_spec, CompactSpec)
-        size = _PICTURES_AT_ONCE if pictures else count
+        size = count
+        if isinstance(self._held_out, Rows) and isinstance(self._model_spec, CompactSpec):
+            size = self._held_out.at_once(_PICTURES_AT_ONCE)
         parts = [rows[i : i + size] for i in range(0, count, size)]
         weighed = [
             self._held_out.lesson(part).losses(self._model) * (len(part) / count) for part in parts
