@@ -14,6 +14,7 @@ PIECE = 1 << 20
 FOREVER = "private, max-age=31536000, immutable"
 """Of bytes that never change under their address. Private, for only people with a role may see them."""
 ASK_AGAIN = "private, no-cache"
+NOT_AT_ALL = "private, no-store"
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 Body = Callable[[int, int], HttpResponseBase]
@@ -45,11 +46,15 @@ def streamed(
 ) -> HttpResponseBase:
     """As `ranged`, of a file. A range without an end is answered with at most `most` bytes, where that is given.
 
-    A player asks for the rest of the file and reads it as slowly as it plays, so each film on a page would keep a connection; a
-    browser opens six to a host. It asks again for what follows a short answer.
+    A player asks for the rest of the file and reads it as slowly as it plays, so each film on a page would keep a connection, of
+    which a browser opens six to a host. It asks again for what follows a short answer; but a browser that kept the first part asks
+    for all the rest by its end, so such parts are not to be kept.
     """
     body = _file_body(request, path, content_type)
-    return _answer(request, path.stat().st_size, body, tag=tag, cache=FOREVER, most=most)
+    response = _answer(request, path.stat().st_size, body, tag=tag, cache=FOREVER, most=most)
+    if most is not None and response.status_code == 206:
+        response.headers["Cache-Control"] = NOT_AT_ALL
+    return response
 
 
 def download(

@@ -24,8 +24,9 @@ from practice.web.access import PageRequest, operator_page, viewer_page
 from practice.web.formats import plural
 from practice.web.judgements import judgement_context
 
-MOST_AT_ONCE = 2 << 20
-"""Bytes of a camera's video that one answer carries to a player; it asks again for more."""
+MOST_AT_ONCE = 1 << 19
+"""Bytes of a camera's video that one answer carries to a player, which asks again for more: no more than a browser takes in for a player
+that is not reading, so that the connection is free for the other cameras."""
 APPROVED_WORDS = {True: "approved for training", False: "refused for training", None: "open again"}
 
 

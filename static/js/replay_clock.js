@@ -1,7 +1,7 @@
 // The one clock of a replay: a position in frames that every picture, curve and number follows. No video is asked what time it is, so
 // one that is slow, broken or not there at all holds nothing up.
 
-const LONGEST_TICK_MS = 250; // a page that slept goes on where it was
+const LONGEST_TICK_MS = 1000; // a page that slept goes on where it was
 
 export class Clock {
   position = 0; // frames, with a fraction while it plays

@@ -61,6 +61,9 @@ def test_a_player_gets_a_piece_and_asks_again(
     response: Any = client.get(address(filmed, WRIST), headers={"Range": "bytes=0-"})
     assert response.status_code == 206
     assert response["Content-Range"] == f"bytes 0-999/{len(whole)}"
+    assert response["Cache-Control"] == "private, no-store", (
+        "Else it asks for all the rest by its end."
+    )
     assert response.getvalue() == whole[:1000]
     rest: Any = client.get(address(filmed, WRIST), headers={"Range": "bytes=1000-1099"})
     assert rest.getvalue() == whole[1000:1100]
