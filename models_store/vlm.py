@@ -76,6 +76,7 @@ class Vlm(EFM):
     def set_recomputing(self, on: bool) -> None:
         """Gradient checkpointing of all layers, while training."""
         model = self.backbone.model
+        self.backbone.recomputing = on
         if on:
             model.activation_checkpointing_enable({"use_reentrant": False})
         else:

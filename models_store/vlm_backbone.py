@@ -115,6 +115,7 @@ class Backbone(nn.Module):
             if not spec.freeze_vision:
                 self.model.requires_grad_(True)
         self.half_precision = False
+        self.recomputing = False
 
     @property
     def language(self) -> nn.Module:
@@ -172,6 +173,10 @@ class Backbone(nn.Module):
 
         With a memory, it goes on from what that holds, and adds to it.
         """
+        # Layers that recompute forget what they were to remember, so they do it for gradients alone.
+        learns = self.recomputing and torch.is_grad_enabled() and memory is None
+        if self.model.training != learns:
+            self.model.train(learns)
         given: dict[str, Any] = dict(sequence.kinds)
         if sequence.seen is not None:
             given["mm_encoder_outputs"] = {"image": self._as_model_gave(sequence.seen)}

@@ -7,7 +7,14 @@ from typing import Literal
 
 from models_store.vlm_files import check_name
 from practice.learning.errors import LearningError
-from practice.learning.settings import Config, precision_setting, setting
+from practice.learning.settings import (
+    Config,
+    accumulate_setting,
+    check_parts,
+    precision_setting,
+    recompute_setting,
+    setting,
+)
 
 _COMPACT_ONLY = {"trains": "all", "grounding_steps": 0, "calibrate": False}
 """Settings that mean something for small models alone, and what they must be for a pretrained one."""
@@ -161,26 +168,13 @@ class SFTConfig(Config):
         maximum=4_096,
         unit="pixels",
     )
-    recompute: bool = setting(
-        False,
-        help="Pretrained: keep no activations, compute them again for the gradient (gradient "
-        "checkpointing): a third more time, a fraction of the memory.",
-    )
-    accumulate: int = setting(
-        1,
-        help="Forwards and backwards that share one step; each sees this part of the batch.",
-        minimum=1,
-        maximum=65_536,
-    )
+    recompute: bool = recompute_setting()
+    accumulate: int = accumulate_setting()
 
     def __post_init__(self) -> None:
         """Beside the fields, check that they go together."""
         Config.__post_init__(self)
-        if self.batch_size % self.accumulate:
-            raise LearningError(
-                f"A batch of {self.batch_size} rows does not come apart in {self.accumulate} equal parts; "
-                f"change accumulate or batch_size."
-            )
+        check_parts(self.batch_size, self.accumulate)
         if self.base is None:
             return
         check_name(self.base)

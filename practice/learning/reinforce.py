@@ -69,10 +69,17 @@ def weights(returns: Tensor, config: PracticeConfig) -> Tensor:
     return config.loss_scale * returns
 
 
-def policy_loss(model: EFM, batch: Batch, config: PracticeConfig) -> Tensor:
-    """Scalar: the mean of -c R log p(a | o, g)."""
-    answer = model.policy(batch.observation, batch.instructions)
-    return -(weights(batch.returns, config) * answer.log_prob(batch.action)).mean()
+def add_gradient(model: EFM, batch: Batch, config: PracticeConfig) -> float:
+    """Of the mean of -c R log p(a | o, g), part by part of the batch; that mean."""
+    weight, total = weights(batch.returns, config), 0.0
+    for rows in torch.arange(len(batch)).chunk(config.accumulate):
+        part = batch.rows(rows) if len(rows) < len(batch) else batch
+        answer = model.policy(part.observation, part.instructions)
+        here = weight[rows.to(weight.device)]
+        loss = -(here * answer.log_prob(part.action)).mean() * (len(rows) / len(batch))
+        loss.backward()  # type: ignore[no-untyped-call]
+        total += float(loss.detach())
+    return total
 
 
 @torch.inference_mode()

@@ -75,7 +75,6 @@ class SFT:
         self._model = first_model(config, self._model_spec, self._normalisation, initial).to(device)
         self._model.set_precision(config.precision)
         self._model.set_recomputing(config.recompute)
-        self._model.train()
         texts = demonstrations.instructions
         self._grounding = grounding(config, self._model, show, texts, new=initial is None)
         self._named = trained(self._model, config)

@@ -96,7 +96,7 @@ def test_stage_1_learns_from_pictures_of_the_table(base: str, readout: str, lora
 @pytest.mark.parametrize("readout", ["queries", "tokens"])
 def test_practice_moves_what_acts_and_leaves_the_rest(readout: str, data: Demonstrations) -> None:
     first = finish(SFT(STAGE1.replace(readout=readout), data, SPEC)).checkpoints()
-    run = practise(first, evaluate_every=0)
+    run = practise(first, evaluate_every=0, accumulate=2, recompute=True)
     reports = []
     while not run.finished:
         reports.append(run.step())

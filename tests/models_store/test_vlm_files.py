@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+import transformers
 
 from models_store.checkpoint import EFMCheckpoint
 from models_store.errors import LearningError
+from models_store.instructions import Instructions
 from models_store.normalisation import Moments, Normalisation
 from models_store.specs import spec_from_json
 from models_store.vlm_files import base_digest, folder_of
@@ -149,3 +152,37 @@ def test_code_from_a_repository_is_never_run(tmp_path: Path) -> None:
     )  # fmt: skip
     with pytest.raises(LearningError, match="makes no image-text-to-text model"):
         new(SPEC, base)
+
+
+def test_a_model_that_cannot_be_asked_so_is_named(tmp_path: Path) -> None:
+    """GIT knows no picture tokens: it is loaded, and refused for what it lacks."""
+    vision = {
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+    }
+    config = transformers.GitConfig(
+        vision_config=vision | {"image_size": 28, "patch_size": 14}, vocab_size=128, hidden_size=16,
+        intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
+    )  # fmt: skip
+    transformers.GitForCausalLM(config).save_pretrained(tmp_path / "git")
+    with pytest.raises(LearningError, match=r"GitModel in .* has no get_image_features"):
+        new(SPEC, tmp_path / "git")
+
+
+def test_a_tokenizer_of_another_model_is_found_out(tmp_path: Path) -> None:
+    base = make_base("smolvlm", tmp_path / "base")
+    tokens = json.loads((base / "tokenizer.json").read_text())
+    for token in tokens["added_tokens"]:
+        token["content"] = token["content"].replace("<image>", "<picture>")
+    (base / "tokenizer.json").write_text(json.dumps(tokens))
+    model = new(SPEC, base).build()
+    shown = {
+        name: torch.zeros(1, 24, 32, 3, dtype=torch.uint8) for name in (TOP, f"{TOP}.previous")
+    }
+    state = {"observation.state": torch.zeros(1, 2)}
+    with pytest.raises(
+        LearningError, match="has room for 0 picture tokens, its vision tower makes 8"
+    ):
+        model.steps_to_go(shown | state, Instructions.same("push", 1))

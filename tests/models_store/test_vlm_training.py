@@ -111,15 +111,16 @@ def test_practice_trains_what_acts_and_nothing_that_sees_or_judges(
 @pytest.mark.parametrize("kind", ["paligemma2", "smolvlm", "qwen2_5_vl"])
 @pytest.mark.parametrize("readout", ["queries", "tokens"])
 def test_recomputing_changes_no_gradient(kind: str, readout: str, bases: dict[str, Path]) -> None:
-    gradients = []
+    gradients, actions = [], []
     for on in (False, True):
         model = built(spec_of(bases[kind], readout=readout))
-        model.train()
         model.set_recomputing(on)
+        actions.append(model.policy(seen(2), told(0, 1)).sample(torch.Generator().manual_seed(0)))
         likelihood, progress = model.score(seen(2), told(0, 1), torch.zeros(2, 3))
         loss = progress.loss(torch.ones(2)) - likelihood.sum()
         loss.backward()  # type: ignore[no-untyped-call]
         gradients.append({n: p.grad for n, p in model.named_parameters() if p.grad is not None})
+    assert torch.equal(*actions), "nothing remembered is lost while drawing"
     assert gradients[0].keys() == gradients[1].keys()
     for name, values in gradients[0].items():
         torch.testing.assert_close(gradients[1][name], values, atol=1e-4, rtol=1e-4)
