@@ -26,7 +26,7 @@ from torch.nn import functional
 
 from models_store.actions import ActionDistribution, CategoricalActions, DiagonalGaussian
 from models_store.compact_spec import CompactSpec
-from models_store.efm import EFM
+from models_store.efm import LookingEFM
 from models_store.instructions import Instructions
 from models_store.normalisation import Moments, Normalisation
 from models_store.precision import Precision, uses_bfloat16
@@ -49,7 +49,7 @@ _SUMMARY = 8
 """Values that each query passes on about what it was asked, beside what it found."""
 
 
-class CompactEFM(EFM):
+class CompactEFM(LookingEFM):
     """Actor: categorical tokens, or a normal distribution. Distance: categorical over bins. Shared: what sees and reads."""
 
     spec: CompactSpec

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models_store.actions import DiagonalGaussian
-from models_store.efm import EFM
+from models_store.efm import LookingEFM
 from models_store.instructions import Instructions
 from models_store.normalisation import Normalisation
 from models_store.spec import ModelSpec
@@ -22,7 +22,7 @@ from models_store.steps_to_go import Bins, StepsToGo
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh}
 
 
-class MLPModel(EFM):
+class MLPModel(LookingEFM):
     """Actor: diagonal Gaussian, softplus + floor. Distance: categorical over bins."""
 
     spec: ModelSpec

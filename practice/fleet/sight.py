@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models_store.efm import SEEN
+from models_store.efm import SEEN, LookingEFM
 from models_store.instructions import Instructions
 from practice.embodiments.interface import Observation
 from practice.fleet.drivers import Driver, Judge, PolicyDriver, Verdict
@@ -189,7 +189,9 @@ def make_sight(
     driver: Driver, judge: Judge | None, mind: Mind, *, num_robots: int, cameras: Sequence[str]
 ) -> Sight:
     """One look at an observation where all see alike, and where looking is more than a subtraction."""
-    if not isinstance(driver, PolicyDriver) or set(cameras).isdisjoint(driver.model.spec.inputs):
+    if not isinstance(driver, PolicyDriver) or not isinstance(driver.model, LookingEFM):
+        return Sight(driver, judge, mind)
+    if set(cameras).isdisjoint(driver.model.spec.inputs):
         return Sight(driver, judge, mind)
     if judge is None or (driver.device == judge.device and driver.model.looks_like(judge.model)):
         return OneLook(driver, judge, mind, num_robots)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from models_store.compact_spec import CompactSpec
-from models_store.efm import EFM
+from models_store.efm import EFM, LookingEFM
 from models_store.instructions import Instructions
 from practice.embodiments.interface import Scenes, ShowsScenes
 from practice.fleet.drivers import tensors
@@ -37,7 +37,9 @@ _LONGEST_GRADIENT = 1.0
 class Grounding:
     """Trains what `model.look` depends on, through a small head of its own that is thrown away."""
 
-    def __init__(self, config: SFTConfig, model: EFM, show: ShowsScenes, texts: tuple[str, ...]):
+    def __init__(
+        self, config: SFTConfig, model: LookingEFM, show: ShowsScenes, texts: tuple[str, ...]
+    ) -> None:
         """Pictures are drawn at the first step; `texts` are instructions beside the robot's own."""
         self.total = config.grounding_steps
         self._config, self._model, self._show, self._texts = config, model, show, texts
@@ -153,7 +155,9 @@ def grounding(
     Raises:
         LearningError: the model would stay blind.
     """
-    if not new or not isinstance(model.spec, CompactSpec):
+    if not new or not isinstance(model, LookingEFM):
+        return None
+    if not isinstance(model.spec, CompactSpec):
         return None
     if config.grounding_steps and isinstance(embodiment, ShowsScenes):
         return Grounding(config, model, embodiment, texts)

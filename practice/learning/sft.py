@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 
 from models_store.checkpoint import EFMCheckpoint
-from models_store.compact_spec import CompactSpec
-from models_store.efm import EFM
+from models_store.efm import EFM, LookingEFM
+from models_store.spec import ModelSpec
 from practice.embodiments.spec import EmbodimentSpec, Mirror
 from practice.learning import optim
 from practice.learning.building import (
@@ -44,9 +44,6 @@ from practice.learning.types import Report, Tree
 
 _LOOKS = 16_384
 """Rows looked at between reports: seconds."""
-
-_PICTURES_AT_ONCE = 1_024
-"""Rows per forward of a validation; the activations of more would not fit a small machine."""
 
 
 class SFT:
@@ -77,6 +74,7 @@ class SFT:
         )
         self._model = first_model(config, self._model_spec, self._normalisation, initial).to(device)
         self._model.set_precision(config.precision)
+        self._model.set_recomputing(config.recompute)
         texts = demonstrations.instructions
         self._grounding = grounding(config, self._model, show, texts, new=initial is None)
         self._named = trained(self._model, config)
@@ -190,12 +188,13 @@ class SFT:
         for lesson in self._rows.lessons(picked):
             rate = config.learning_rate * optim.schedule(config.schedule, self._step, config.steps)
             optim.set_learning_rate(self._optimizer, rate)
-            losses = lesson.losses(self._model)
             self._optimizer.zero_grad(set_to_none=True)
-            losses.sum().backward()  # type: ignore[no-untyped-call]
+            for part in lesson.parts(config.accumulate):
+                losses = part.losses(self._model, lesson)
+                losses.sum().backward()  # type: ignore[no-untyped-call]
+                totals += losses.detach()
             optim.clip((parameter for _, parameter in self._named), config.clip_gradient)
             self._optimizer.step()
-            totals += losses.detach()
             self._step += 1
         bc, steps_to_go = (totals / count).tolist()
         if not np.isfinite(bc + steps_to_go):
@@ -213,8 +212,8 @@ class SFT:
         count = min(len(self._validation), self.config.validation_rows)
         rows = torch.linspace(0, len(self._validation) - 1, count).long()
         size = count
-        if isinstance(self._held_out, Rows) and isinstance(self._model_spec, CompactSpec):
-            size = self._held_out.at_once(_PICTURES_AT_ONCE)
+        if isinstance(self._held_out, Rows) and not isinstance(self._model_spec, ModelSpec):
+            size = self._held_out.at_once(self._model.rows_at_once)
         parts = [rows[i : i + size] for i in range(0, count, size)]
         weighed = [
             self._held_out.lesson(part).losses(self._model) * (len(part) / count) for part in parts
@@ -242,6 +241,7 @@ class SFT:
 
     def _look(self, lessons: Looked) -> Report:
         """At the next pictures, once and for all."""
+        assert isinstance(self._model, LookingEFM)
         lessons.look(self._model, _LOOKS)
         if lessons is self._rows and lessons.finished and not self._parents:
             self._model.calibrate(lessons.seen)

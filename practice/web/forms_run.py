@@ -180,6 +180,10 @@ def _setting_field(fact: SettingFact, value: Any) -> forms.Field:
     if fact.kind == "choice":
         choices = [(choice, choice) for choice in fact.choices]
         return forms.ChoiceField(choices=choices, initial=value, label=label, help_text=fact.help)
+    if fact.kind == "text":
+        return forms.CharField(
+            required=not fact.optional, initial=_written(value), label=label, help_text=fact.help
+        )
     # Ranges are checked by the config class alone, so that form and API refuse in the same words.
     attrs = {"step": "1" if fact.kind == "int" else "any"}
     if fact.unit:
