@@ -76,6 +76,17 @@ def test_far_puts_episodes_without_d_last(vera: User) -> None:
         ("approved=open", {0, 3}),
         ("ended_by=horizon", {3}),
         ("truth=disagree", {2}),
+        ("outcome=success", {0, 1, 3}),
+        ("outcome=failure", {2}),
+        ("outcome=unknown", set()),
+        ("outcome=perhaps", {0, 1, 2, 3}),
+        ("words=THE+RING", {0, 2, 3}),
+        ("words=blue+%25", {1}),
+        ("words=%00blue", {1}),
+        ("shortest=13", {1, 2, 3}),
+        ("longest=13", {0, 1}),
+        ("shortest=13&longest=13&words=blue", {1}),
+        ("shortest=-1&longest=1e3", {0, 1, 2, 3}),
         ("kind=practice&verdict=none&approved=open", {3}),
         ("kind=nonsense&verdict=maybe&run=x&dataset=-1&order=up", {0, 1, 2, 3}),
         ("run=99999999999999999999999", {0, 1, 2, 3}),
@@ -86,10 +97,33 @@ def test_filters(vera: User, query: str, expected: set[int]) -> None:
     rows = make_episodes(count=4)
     Episode.objects.update(detector_success=True, true_success=True, ended_by="detector")
     Episode.objects.filter(pk=rows[0].pk).update(verdict="success")
-    Episode.objects.filter(pk=rows[1].pk).update(approved=True)
+    Episode.objects.filter(pk=rows[1].pk).update(approved=True, instruction="30 % Blue % left")
     Episode.objects.filter(pk=rows[2].pk).update(approved=False, true_success=False)
     Episode.objects.filter(pk=rows[3].pk).update(ended_by="horizon", true_success=None)
     assert set(listed(signed_in(vera), f"?{query}")) == {rows[i].pk for i in expected}
+
+
+def test_the_list_shows_length_instruction_outcome_and_quality(vera: User) -> None:
+    told, silent = make_episodes(count=2, length=25)
+    quality = {"idle_share": 0.31, "clipped_share": 0.4, "odd_length": True, "duplicate_of": 7}
+    Episode.objects.filter(pk=told.pk).update(
+        instruction="push <it>", quality=quality, true_success=False, detector_success=True
+    )
+    Episode.objects.filter(pk=silent.pk).update(true_success=None, detector_success=None)
+    page = signed_in(vera).get("/episodes/?order=new").content.decode()
+    rows = [" ".join(row.split()) for row in page.split("<tr ")[1:]]
+    for part in ("2.5", "push &lt;it&gt;", "failure", "detector: success", "31", "repeats 7"):
+        assert part in rows[1], part
+    for part in ("detector:", "idle", "odd length"):
+        assert part not in rows[0], part
+
+
+def test_a_selection_begins_with_the_lists_filter(otto: User) -> None:
+    task = make_task()
+    url = f"/tasks/{task.slug}/selections/new/?words=blue&shortest=5&longest=90"
+    page = signed_in(otto).get(url).content.decode()
+    for value in ("blue", "5", "90"):
+        assert f'value="{value}"' in page
 
 
 def test_filters_by_run_and_dataset(vera: User) -> None:
