@@ -16,16 +16,12 @@ from tests.factories import make_dataset, make_run
 
 def test_episodes_are_filtered_and_ordered(viewer: Api) -> None:
     run = make_run()
-    known = {"detector_success": True, "true_success": False}
-    episode_row(run, 1, doubt=0.2, verdict="success", **known)
-    unknown = {"detector_success": None, "true_success": None}
-    doubtful = episode_row(run, 2, doubt=0.9, **unknown)
+    episode_row(run, 1, doubt=0.2, verdict="success", detector_success=True, true_success=False)
+    doubtful = episode_row(run, 2, doubt=0.9)
     dataset = make_dataset()
     demo = Episode.Kind.DEMONSTRATION
-    judged = {"detector_success": True, "true_success": None, "length": 200}
-    newest = episode_row(
-        None, 3, dataset=dataset, task=dataset.task, kind=demo, approved=True, **judged
-    )
+    shared = {"dataset": dataset, "task": dataset.task, "kind": demo, "length": 200}
+    newest = episode_row(None, 3, **shared, approved=True, detector_success=True)
     queries = {
         "": 3,
         "?kind=practice": 2,
@@ -49,8 +45,8 @@ def test_episodes_are_filtered_and_ordered(viewer: Api) -> None:
         "?outcome=failure": 1,
         "?outcome=unknown": 1,
     }
-    for query, count in queries.items():
-        assert viewer.get(f"episodes/{query}").body["count"] == count, query
+    counts = {query: viewer.get(f"episodes/{query}").body["count"] for query in queries}
+    assert counts == queries
     assert viewer.get("episodes/").body["results"][0]["id"] == newest.pk
     assert viewer.get("episodes/?order=doubt").body["results"][0]["id"] == doubtful.pk
     longest = viewer.get("episodes/?order=long").body["results"][0]
