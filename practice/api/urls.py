@@ -15,6 +15,7 @@ from practice.api.views import (
     runs,
     schema,
     selections,
+    sources,
     tasks,
     tokens,
     uploads,
@@ -33,6 +34,12 @@ urlpatterns = [
     path("tasks/<slug:slug>/restore/", tasks.TaskRestore.as_view(), name="task_restore"),
     path("datasets/", datasets.DatasetList.as_view(), name="datasets"),
     path("datasets/selections/", selections.SelectionList.as_view(), name="selections"),
+    path("datasets/folders/", sources.FolderDatasets.as_view(), name="folder_datasets"),
+    path("datasets/hub/", sources.HubDatasets.as_view(), name="hub_datasets"),
+    path("datasets/<int:pk>/mapping/", sources.DatasetMapping.as_view(), name="dataset_mapping"),
+    path("datasets/<int:pk>/reword/", edits.DatasetReword.as_view(), name="dataset_reword"),
+    path("datasets/<int:pk>/stop/", sources.DatasetStop.as_view(), name="dataset_stop"),
+    path("datasets/<int:pk>/retry/", sources.DatasetRetry.as_view(), name="dataset_retry"),
     path("datasets/<int:pk>/", datasets.DatasetDetail.as_view(), name="dataset"),
     path(
         "datasets/<int:pk>/versions/", selections.DatasetVersions.as_view(), name="dataset_versions"

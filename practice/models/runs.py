@@ -115,6 +115,12 @@ class Run(models.Model):
         return run_queue(self.device_kind)
 
     @property
+    def counted(self) -> str:
+        """What `iteration` counts: steps of SFT, iterations of practice, episodes of an evaluation."""
+        words = {self.Kind.SFT: "step", self.Kind.EVALUATION: "episode"}
+        return words.get(self.Kind(self.kind), "iteration")
+
+    @property
     def is_over(self) -> bool:
         """Whether it has ended for good or until a person resumes it."""
         return self.state in {self.State.SUCCEEDED, self.State.FAILED, self.State.CANCELLED}

@@ -116,6 +116,7 @@ class TaskPage:
     """Counts by name: demonstration, practice, evaluation, waiting, approved."""
     next_step: NextStep | None
     dataset_count: int
+    """Imports that brought its demonstrations."""
     recorded_bytes: int
     """What the recordings of its runs take."""
     recording_paused: str
@@ -166,7 +167,9 @@ def task_page(task: Task) -> TaskPage:
         checkpoints=lines,
         episodes=_episode_counts(task),
         next_step=_next_step(task, datasets, lines),
-        dataset_count=task.datasets.count(),
+        dataset_count=task.datasets.filter(
+            kind=Dataset.Kind.IMPORTED, state=Dataset.State.READY
+        ).count(),
         recorded_bytes=recorded_bytes(task),
         recording_paused=why_not_recorded(task),
     )
@@ -230,11 +233,12 @@ def _evaluation_step(checkpoint: Checkpoint) -> NextStep:
 
 
 def _upload_step(datasets: list[Dataset]) -> NextStep | None:
-    if any(d.state in {Dataset.State.QUEUED, Dataset.State.VALIDATING} for d in datasets):
+    under_way = {Dataset.State.QUEUED, Dataset.State.VALIDATING, Dataset.State.MAPPING}
+    if any(dataset.state in under_way for dataset in datasets):
         return None
     return NextStep(
-        "Upload demonstrations",
-        "A LeRobotDataset v3.0 as one .zip or .tar.gz. Each episode is checked, and bad ones are named.",
-        "Upload a dataset",
+        "Add demonstrations",
+        "A LeRobotDataset: packed, from a folder of the server, or from the Hub. Each episode is checked, and bad ones are named.",
+        "Add a dataset",
         "dataset_new",
     )

@@ -99,6 +99,13 @@ class Crew:
         return dict(sorted(kinds.items()))
 
 
+def why_no_cpu_worker() -> str:
+    """One sentence where nobody is here who imports, measures, judges and exports; "" where somebody is."""
+    if Worker.objects.listening_to(CPU_QUEUE).exists():
+        return ""
+    return "No worker is here that does it. Start one: manage.py worker cpu"
+
+
 def crew() -> Crew:
     """Look at all workers once: three queries, however many runs there are."""
     now = timezone.now()

@@ -6,22 +6,26 @@ from datetime import timedelta
 from django.utils import timezone
 
 from models_store.errors import LearningError
-from practice.models import Run, SignInLink, Worker
+from practice.models import Export, Run, SignInLink, Worker
 from practice.services import uploads
-from practice.storage import blobs
+from practice.storage import blobs, frame_cache
 
 FILMS_KEPT = timedelta(days=7)
 """How long a drawn replay lies ready; drawing it again takes seconds."""
 
 _RESUME = re.compile(r"runs/(\d+)/resume-")
+_EXPORT = re.compile(r"exports/(\d+)\.zip$")
 
 
 def prune() -> int:
-    """Delete spent sign-in links, long-gone workers, unneeded resume points, old films and expired uploads; gives how many."""
+    """Delete spent sign-in links, long-gone workers, unneeded resume points, old films, files of exports that are gone, expired
+    uploads, and what the frame cache holds above its limit; gives how many.
+    """
     now = timezone.now()
     links, _ = SignInLink.objects.filter(expires_at__lt=now - timedelta(days=1)).delete()
     workers, _ = Worker.objects.filter(seen_at__lt=now - timedelta(days=1)).delete()
-    return links + workers + _prune_resume_points() + _prune_films() + uploads.expire()
+    files = _prune_resume_points() + _prune_films() + _prune_exports() + frame_cache().prune()
+    return links + workers + files + uploads.expire()
 
 
 def _prune_resume_points() -> int:
@@ -49,3 +53,14 @@ def _prune_films() -> int:
             blobs().delete(key)
             removed += 1
     return removed
+
+
+def _prune_exports() -> int:
+    """Those whose rows are gone; a worker that is writing one still has its row."""
+    files = {key: match for key in blobs().list("exports/") if (match := _EXPORT.match(key))}
+    # Read after the files: a row made meanwhile has its file spared.
+    known = set(Export.objects.values_list("pk", flat=True))
+    gone = [key for key, match in files.items() if int(match.group(1)) not in known]
+    for key in gone:
+        blobs().delete(key)
+    return len(gone)

@@ -9,9 +9,11 @@ from django.utils import timezone
 
 from practice import events
 from practice.errors import LeaseLostError
-from practice.models import Dataset, Export, LogLine, Run, Worker
+from practice.models import Dataset, Export, Judgement, LogLine, Run, Worker
 from practice.models.runs import run_queue
 from practice.services import enqueue
+from practice.services.datasets import QUALITY_PATIENCE
+from practice.services.judging import JUDGE_PATIENCE
 
 log = logging.getLogger(__name__)
 
@@ -153,7 +155,8 @@ def _resend(now: datetime) -> int:
         if has_idle_slot(queue) and waiting.filter(pk=run_id).update(queued_at=now):
             enqueue.send(enqueue.EXECUTE_RUN, run_id, queue=queue)
             moved += 1
-    return moved + _resend_datasets(now) + _resend_exports(now)
+    moved += _resend_datasets(now) + _resend_quality(now)
+    return moved + _resend_judgements(now) + _resend_exports(now)
 
 
 def has_idle_slot(queue: str) -> bool:
@@ -173,6 +176,26 @@ def _resend_datasets(now: datetime) -> int:
             state=Dataset.State.QUEUED, lease_expires_at=now + RESEND_AFTER
         ):
             enqueue.send(enqueue.VALIDATE_DATASET, dataset_id, queue="cpu")
+            moved += 1
+    return moved
+
+
+def _resend_quality(now: datetime) -> int:
+    moved = 0
+    unmeasured = Dataset.objects.filter(state=Dataset.State.READY, lease_expires_at__lt=now)
+    for dataset_id in unmeasured.values_list("pk", flat=True):
+        if unmeasured.filter(pk=dataset_id).update(lease_expires_at=now + QUALITY_PATIENCE):
+            enqueue.send(enqueue.JUDGE_QUALITY, dataset_id, queue="cpu")
+            moved += 1
+    return moved
+
+
+def _resend_judgements(now: datetime) -> int:
+    moved = 0
+    pending = Judgement.objects.filter(distance=[], error="", asked_at__lt=now - JUDGE_PATIENCE)
+    for judgement_id in pending.values_list("pk", flat=True):
+        if pending.filter(pk=judgement_id).update(asked_at=now):
+            enqueue.send(enqueue.JUDGE_EPISODE, judgement_id, queue="cpu")
             moved += 1
     return moved
 

@@ -14,6 +14,7 @@ from practice.errors import ConflictError, PracticeError
 from practice.learning.presets import presets
 from practice.models import Checkpoint, Run, Task, User
 from practice.selectors import checkpoints as selectors
+from practice.selectors.figures import measures_of
 from practice.services.runs import launch_run
 from practice.web.access import PageRequest, operator_page, viewer_page
 from practice.web.errors import add_to_form
@@ -66,6 +67,7 @@ def _detail(checkpoint: Checkpoint, person: User) -> dict[str, Any]:
     evaluations = list(selectors.evaluations_of(checkpoint))
     return {
         "checkpoint": checkpoint,
+        "measures": measures_of(checkpoint.metrics),
         "manifest": selectors.manifest_of(checkpoint),
         "lineage": selectors.lineage(checkpoint),
         "children": selectors.descendants(checkpoint),

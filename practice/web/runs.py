@@ -76,7 +76,7 @@ def _whole(run: Run, start: Any) -> dict[str, Any]:
     drawn = figures.curves(run, start=start.success if start else None)
     settings = selector.settings_of(run)
     return {
-        "axes": [(axis, figures.AXES[axis]) for axis in figures.axes_of(run)],
+        "axes": [(axis, figures.axis_words(run, axis)) for axis in figures.axes_of(run)],
         "curves": [(chart, drawn[chart.id]) for chart in figures.charts_of(run)],
         "log": selector.log_tail(run),
         "settings": settings,

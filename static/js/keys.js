@@ -187,7 +187,7 @@ export function start() {
   register({ keys: "?", label: "This help", group, run: showHelp });
   register({ keys: "j", label: "Next row", group, run: () => walk(1) });
   register({ keys: "k", label: "Previous row", group, run: () => walk(-1) });
-  register({ keys: "/", label: "Search or filter", group, run: () => document.querySelector('input[type="search"]')?.focus() });
+  register({ keys: "/", label: "Search or filter", group, run: () => document.querySelector('input[type="search"], .filters :is(select, input)')?.focus() });
   document.addEventListener("keydown", onKeydown);
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-keys-help]")) showHelp();

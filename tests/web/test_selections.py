@@ -30,7 +30,7 @@ def test_a_selection_is_made_and_shows_what_it_takes(otto: User) -> None:
     shown = text_of(client.get(answer.url))
     assert "2<small>episodes</small>" in shown
     assert "at least 13 steps" in shown
-    assert "None yet: a run that learns from it freezes the first." in shown
+    assert "None yet: a run that learns from it, or an export, freezes the first." in shown
     assert "sha256" not in shown
     listed = text_of(client.get(reverse("web:datasets") + "?kind=selection"))
     assert "Long ones" in listed
