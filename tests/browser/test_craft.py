@@ -41,6 +41,7 @@ PAGES = {
     "checkpoint-reward": "/checkpoints/{reward}/",
     "evaluate": "/checkpoints/{policy}/evaluate/",
     "people": "/people/",
+    "audit": "/people/audit/",
     "person-new": "/people/new/",
     "tokens": "/tokens/",
 }

@@ -1,0 +1,56 @@
+"""The record of who did what, as its page shows it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+
+from practice.models import AuditEntry, Task, User
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLine:
+    """One entry in words."""
+
+    entry: AuditEntry
+    kind: str
+    """What it is about: "dataset", "episode", ..."""
+    key: str
+    """Which: the number in its address, a task's slug."""
+
+    @property
+    def words(self) -> str:
+        """The verb as people read it."""
+        return self.entry.verb.replace(".", " ").replace("_", " ")
+
+    @property
+    def details(self) -> list[tuple[str, object]]:
+        """What else was kept, name and value."""
+        return [(name.replace("_", " "), value) for name, value in self.entry.detail.items()]
+
+
+def audit_rows(*, by: str = "", about: str = "") -> QuerySet[AuditEntry]:
+    """The entries, newest first: all, those of the person `by`, those `about` one kind of thing."""
+    rows = AuditEntry.objects.select_related("by")
+    if by:
+        rows = rows.filter(by__username=by)
+    return rows.filter(subject__startswith=f"{about}:") if about else rows
+
+
+def audit_lines(entries: Iterable[AuditEntry]) -> list[AuditLine]:
+    """Entries in words; tasks, whose address is no number, are looked up at once."""
+    parted = [(entry, *entry.subject.split(":", 1)) for entry in entries]
+    tasks = {int(key) for _, kind, key in parted if kind == "task"}
+    slugs = dict(Task.objects.filter(pk__in=tasks).values_list("pk", "slug"))
+    return [
+        AuditLine(entry, kind, slugs.get(int(key), "") if kind == "task" else key)
+        for entry, kind, key in parted
+    ]
+
+
+def audited() -> list[str]:
+    """Usernames of those who did something, for the filter."""
+    did = AuditEntry.objects.order_by().values("by").distinct()
+    return list(
+        User.objects.filter(pk__in=did).order_by("username").values_list("username", flat=True)
+    )
