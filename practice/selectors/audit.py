@@ -39,13 +39,25 @@ def audit_rows(*, by: str = "", about: str = "") -> QuerySet[AuditEntry]:
 
 def audit_lines(entries: Iterable[AuditEntry]) -> list[AuditLine]:
     """Entries in words; tasks, whose address is no number, are looked up at once."""
-    parted = [(entry, *entry.subject.split(":", 1)) for entry in entries]
-    tasks = {int(key) for _, kind, key in parted if kind == "task"}
+    shown = list(entries)
+    tasks = [int(_key(entry)) for entry in shown if _kind(entry) == "task"]
     slugs = dict(Task.objects.filter(pk__in=tasks).values_list("pk", "slug"))
     return [
-        AuditLine(entry, kind, slugs.get(int(key), "") if kind == "task" else key)
-        for entry, kind, key in parted
+        AuditLine(
+            entry,
+            _kind(entry),
+            slugs.get(int(_key(entry)), "") if _kind(entry) == "task" else _key(entry),
+        )
+        for entry in shown
     ]
+
+
+def _kind(entry: AuditEntry) -> str:
+    return entry.subject.partition(":")[0]
+
+
+def _key(entry: AuditEntry) -> str:
+    return entry.subject.partition(":")[2]
 
 
 def audited() -> list[str]:
