@@ -1,4 +1,7 @@
-"""Where blobs lie: uploads, episode shards, checkpoints and resume points, on disk or behind the same small protocol."""
+"""Where blobs lie: uploads, episode shards, checkpoints and resume points, on disk or behind the same small protocol.
+
+And the frame cache, which is none: this host's own copy of pictures that training maps into memory.
+"""
 
 from pathlib import Path
 from uuid import UUID
@@ -6,11 +9,24 @@ from uuid import UUID
 from django.conf import settings
 
 from models_store.store import BlobStore, DiskBlobStore
+from practice.learning.frame_cache import FrameCache
 
 
 def blobs() -> BlobStore:
     """The blob store that the settings name."""
     return DiskBlobStore(Path(settings.EFM_BLOBS))
+
+
+def frame_cache() -> FrameCache:
+    """Decoded pictures of demonstrations, on this host's disk."""
+    return FrameCache(
+        Path(settings.EFM_FRAMES), settings.EFM_FRAME_CACHE, settings.EFM_DISK_RESERVE
+    )
+
+
+def frames_in_memory() -> int:
+    """Bytes of pictures that a run may keep in memory; above that it maps the frame cache."""
+    return int(settings.EFM_FRAMES_IN_MEMORY)
 
 
 def upload_key(sha256: str, ending: str = ".zip") -> str:
@@ -49,6 +65,11 @@ def resume_key(run_id: int, attempt: int, commit: int) -> str:
 def checkpoint_key(digest: str) -> str:
     """Key of a checkpoint folder, by its digest."""
     return f"checkpoints/{digest[:2]}/{digest}"
+
+
+def video_key(sha256: str, *, recoded: bool = False) -> str:
+    """Key of a camera's video that an import came with, by the content it had there; `recoded`: as browsers can play it."""
+    return f"videos/{sha256[:2]}/{sha256}{'-h264' if recoded else ''}.mp4"
 
 
 def film_key(tag: str) -> str:

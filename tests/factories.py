@@ -64,6 +64,7 @@ def make_dataset(task: Task | None = None, **changes: Any) -> Dataset:
     values: dict[str, Any] = {
         "name": f"Demonstrations {number}",
         "state": Dataset.State.READY,
+        "source": {"kind": "upload"},
         "upload_key": storage.upload_key(digest),
         "size_bytes": 1_400_000,
         "sha256": digest,

@@ -15,6 +15,7 @@ from practice.api.views import (
     runs,
     schema,
     selections,
+    sources,
     tasks,
     tokens,
     uploads,
@@ -33,6 +34,12 @@ urlpatterns = [
     path("tasks/<slug:slug>/restore/", tasks.TaskRestore.as_view(), name="task_restore"),
     path("datasets/", datasets.DatasetList.as_view(), name="datasets"),
     path("datasets/selections/", selections.SelectionList.as_view(), name="selections"),
+    path("datasets/folders/", sources.FolderDatasets.as_view(), name="folder_datasets"),
+    path("datasets/hub/", sources.HubDatasets.as_view(), name="hub_datasets"),
+    path("datasets/<int:pk>/mapping/", sources.DatasetMapping.as_view(), name="dataset_mapping"),
+    path("datasets/<int:pk>/reword/", edits.DatasetReword.as_view(), name="dataset_reword"),
+    path("datasets/<int:pk>/stop/", sources.DatasetStop.as_view(), name="dataset_stop"),
+    path("datasets/<int:pk>/retry/", sources.DatasetRetry.as_view(), name="dataset_retry"),
     path("datasets/<int:pk>/", datasets.DatasetDetail.as_view(), name="dataset"),
     path(
         "datasets/<int:pk>/versions/", selections.DatasetVersions.as_view(), name="dataset_versions"
@@ -63,6 +70,11 @@ urlpatterns = [
     path("episodes/exclude/", edits.EpisodesExclude.as_view(), name="episodes_exclude"),
     path("episodes/<int:pk>/", episodes.EpisodeDetail.as_view(), name="episode"),
     path("episodes/<int:pk>/replay/", episodes.EpisodeReplay.as_view(), name="episode_replay"),
+    path(
+        "episodes/<int:pk>/videos/<str:camera>/",
+        episodes.EpisodeVideo.as_view(),
+        name="episode_video",
+    ),
     path("episodes/<int:pk>/judge/", episodes.EpisodeJudge.as_view(), name="episode_judge"),
     path("episodes/<int:pk>/label/", episodes.EpisodeLabel.as_view(), name="episode_label"),
     path("episodes/<int:pk>/approve/", episodes.EpisodeApprove.as_view(), name="episode_approve"),

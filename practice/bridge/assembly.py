@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from models_store.checkpoint import MANIFEST, EFMCheckpoint
 from practice import storage
+from practice.bridge.demonstrations import Told, demonstrations
+from practice.bridge.preparation import InterruptedByWishError, Preparation
 from practice.bridge.session import Ears, Session
 from practice.embodiments.interface import Embodiment
 from practice.embodiments.registry import embodiment
@@ -12,21 +14,24 @@ from practice.errors import InvalidError
 from practice.fleet.tick import Sink
 from practice.frames.connect import live_sink
 from practice.learning.config import EvaluationConfig, PracticeConfig, SFTConfig
-from practice.learning.data import Demonstrations
 from practice.learning.work import TaskFacts, Work, make_evaluation, make_practice, make_sft
-from practice.models import Checkpoint, Run, Task, VersionMember
-from practice.selectors.shards import read_members
-from practice.services.versions import freeze_for
+from practice.models import Checkpoint, Run, Task
 
 
-def open_session(run: Run, owner: str, ears: Ears) -> Session:
-    """The run as a session of this process, ready to execute.
+def open_session(run: Run, owner: str, ears: Ears) -> Session | None:
+    """The run as a session of this process, ready to execute; None where somebody wished otherwise before it was.
 
     Raises:
         PracticeError, LearningError: an input is missing or damaged; the message says which.
     """
     robot = embodiment(run.task.embodiment)
-    return Session(run, owner, build_work(run, robot, device=device()), ears)
+    preparation = Preparation(run, owner, ears)
+    try:
+        work = build_work(run, robot, device=device(), told=preparation.told)
+    except InterruptedByWishError:
+        preparation.rest()
+        return None
+    return Session(run, owner, work, ears)
 
 
 def device() -> str:
@@ -34,12 +39,14 @@ def device() -> str:
     return "cuda" if os.environ.get("CUDA_VISIBLE_DEVICES") else "cpu"
 
 
-def build_work(run: Run, robot: Embodiment, *, device: str) -> Work:
-    """What the run is to do, from its rows and blobs."""
+def build_work(run: Run, robot: Embodiment, *, device: str, told: Told | None = None) -> Work:
+    """What the run is to do, from its rows and blobs; `told` as in `demonstrations`."""
     if run.kind == Run.Kind.SFT:
         initial = None if run.policy is None else load_checkpoint(run.policy)
         config = SFTConfig.from_json(run.config)
-        return make_sft(config, demonstrations(run), robot, device=device, initial=initial)
+        return make_sft(
+            config, demonstrations(run, told=told), robot, device=device, initial=initial
+        )
     policy = load_checkpoint(_needed(run.policy, "policy checkpoint"))
     task = task_facts(run.task)
     sinks = live_sinks(run, robot)
@@ -80,20 +87,6 @@ def load_checkpoint(row: Checkpoint) -> EFMCheckpoint:
     """The checkpoint of a row, its digest checked."""
     folder = storage.blobs().path(f"{row.blob_key}/{MANIFEST}").parent
     return EFMCheckpoint.load(folder, digest=row.digest)
-
-
-def demonstrations(run: Run) -> Demonstrations:
-    """All that Stage 1 of this run learns from: the episodes of its versions, each once, trimmed as they say."""
-    # A run launched before there were versions has none yet.
-    versions = list(run.versions.all()) or freeze_for(run, by=run.created_by)
-    members = VersionMember.objects.filter(version__in=versions).select_related("episode")
-    # What only a simulator knows is no input, and some datasets lack it.
-    features = embodiment(run.task.embodiment).spec.observation
-    sensed = [name for name, feature in features.items() if not feature.privileged]
-    rows = members.order_by("episode_id", "version_id")
-    return Demonstrations.from_episodes(
-        [episode for _, episode in read_members(rows, observations=sensed)]
-    )
 
 
 def live_sinks(run: Run, robot: Embodiment) -> Sequence[Sink]:

@@ -4,14 +4,17 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
+import httpx2
 from huggingface_hub import HfApi
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RevisionNotFoundError
+from huggingface_hub.errors import HFValidationError, RevisionNotFoundError
 
 from practice.episodes import lerobot_format as fmt
 from practice.episodes.errors import EpisodesError
 
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 _KIND = "dataset"
+FAILURES = (httpx2.HTTPError, HFValidationError, OSError, ValueError)
+"""What a talk with the Hub can end in: refused, no answer, half an answer, an answer that is none."""
 
 
 class HubError(EpisodesError):
@@ -41,7 +44,7 @@ def push_folder(folder: Path, repo: str, *, token: str) -> str:
         with suppress(RevisionNotFoundError):
             api.delete_tag(repo_id=repo, repo_type=_KIND, tag=fmt.VERSION)
         api.create_tag(repo_id=repo, repo_type=_KIND, tag=fmt.VERSION)
-    except (HfHubHTTPError, HFValidationError, OSError) as error:
+    except FAILURES as error:
         said = str(error).partition("\n")[0].replace(token, "[token]")[:200]
         raise HubError(repo, f"was not pushed to the Hub: {said}") from error
     return str(url)

@@ -19,7 +19,6 @@ def take_in(
     archive: Path,
     folder: Path,
     *,
-    name: str = "",
     expect: Expectations | None = None,
     archive_limits: ArchiveLimits | None = None,
     dataset_limits: DatasetLimits | None = None,
@@ -27,7 +26,7 @@ def take_in(
 ) -> DatasetReport:
     """Unpack the .zip `archive` into the new folder `folder` and validate it; the archive is not changed.
 
-    `folder` exists afterwards only if the report is `ok`; `name` is what people call the archive where its file is named otherwise.
+    `folder` exists afterwards only if the report is `ok`; then `read_episodes(folder, report)` gives what was kept.
     `progress` gets the share done, in [0, 1]. Raises only what no upload can cause: OSError (disk full) and FileExistsError.
     """
     told = progress or (lambda _share: None)
@@ -39,9 +38,7 @@ def take_in(
             progress=lambda done, total: told(_UNPACKING * done / max(total, 1)),
         )
     except ArchiveError as error:
-        return whole_dataset(
-            name if name and error.file == archive.name else error.file, error.reason
-        )
+        return whole_dataset(error.file, error.reason)
     report = None
     try:
         report = validate_dataset(

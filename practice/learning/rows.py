@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,13 +12,17 @@ from torch import Tensor
 from models_store.efm import EFM, SEEN
 from models_store.instructions import Instructions
 from models_store.words import mirrored
-from practice.embodiments.spec import Mirror
+from practice.embodiments.spec import Mirror, is_camera
 from practice.fleet.drivers import tensors
 from practice.fleet.senses import PREVIOUS
 from practice.learning.data import Demonstrations
+from practice.learning.gathering import Pictures
 
 _AT_ONCE = 512
 """Rows per look; the activations of many more would not fit a small machine."""
+
+_BYTES_AT_ONCE = 32 << 20
+"""Of pictures in one look: of large ones fewer rows are taken."""
 
 _UNREAD = Instructions.same("", 0)
 """Who has seen has read."""
@@ -55,9 +60,10 @@ class Rows:
         mirror: Mirror | None = None,
     ) -> None:
         """Only `inputs` are kept. With a mirror, the first half of every batch is seen in it."""
-        self._observation = tensors({name: data.observation[name] for name in inputs}, device)
-        self._previous, self._mirror = previous, mirror
-        self._before = torch.from_numpy(data.before)
+        cameras = [name for name in inputs if is_camera(name)]
+        self._pictures = Pictures(data, cameras, previous, device)
+        numbers = {name: data.observation[name] for name in inputs if name not in cameras}
+        self._numbers, self._mirror = tensors(numbers, device), mirror
         self._action = torch.from_numpy(data.action).to(device)
         self._acted = torch.from_numpy(data.acted).to(device)
         steps = data.steps_to_end if arrival == "end" else data.steps_to_go
@@ -81,16 +87,25 @@ class Rows:
         """2 where there is a mirror, else 1."""
         return 1 if self._mirror is None else 2
 
+    def at_once(self, most: int) -> int:
+        """How many rows to look at together: at most `most`, and fewer where pictures are large."""
+        return max(1, min(most, _BYTES_AT_ONCE // max(1, self._pictures.row_bytes)))
+
+    def lessons(self, picked: Tensor) -> Iterator[Lesson]:
+        """One lesson for each row of `picked`, (count, B) on the CPU. What has to come from disk is read while a
+        model learns from the lesson before.
+        """
+        for number, rows in enumerate(picked):
+            for following in picked[number + 1 : number + 2]:
+                self._pictures.expect(following)
+            yield self.lesson(rows)
+
     def lesson(self, rows: Tensor, mirrored: int | None = None) -> Lesson:
         """These rows, (B,) on the CPU; the first half in the mirror, or the first `mirrored`."""
         here = rows.to(self._action.device)
-        observation = {name: values[here] for name, values in self._observation.items()}
-        if self._previous:
-            earlier = self._before[rows].to(here.device)
-            for name in self._previous:
-                observation[name + PREVIOUS] = self._observation[name][earlier]
+        numbers = {name: values[here] for name, values in self._numbers.items()}
         lesson = Lesson(
-            observation,
+            numbers | self._pictures.at(rows),
             self._action[here],
             self._acted[here],
             self._steps_to_go[here],
@@ -145,8 +160,9 @@ class Looked:
     def look(self, model: EFM, count: int) -> None:
         """Look at the next `count` rows."""
         end = min(self.done + count, len(self._rows))
-        for first in range(self.done, end, _AT_ONCE):
-            rows = torch.arange(first, min(first + _AT_ONCE, end))
+        size = self._rows.at_once(_AT_ONCE)
+        for first in range(self.done, end, size):
+            rows = torch.arange(first, min(first + size, end))
             for side, parts in enumerate(self._parts):
                 lesson = self._rows.lesson(rows, mirrored=side * len(rows))
                 seen = model.look(lesson.observation, lesson.instructions)
@@ -155,6 +171,10 @@ class Looked:
         if end == len(self._rows):
             self._sides = [_joined(parts) for parts in self._parts]
             self._parts = []
+
+    def lessons(self, picked: Tensor) -> Iterator[Lesson]:
+        """As `Rows.lessons`."""
+        return map(self.lesson, picked)
 
     def lesson(self, rows: Tensor) -> Lesson:
         """As `Rows.lesson`, with what was seen in place of what there is to see."""

@@ -187,10 +187,10 @@ class SFT:
         config, size = self.config, self.config.batch_size
         picked = torch.randint(len(self._train), (count, size), generator=self._generator)
         totals = torch.zeros(2, device=self._device)
-        for rows in picked:
+        for lesson in self._rows.lessons(picked):
             rate = config.learning_rate * optim.schedule(config.schedule, self._step, config.steps)
             optim.set_learning_rate(self._optimizer, rate)
-            losses = self._rows.lesson(rows).losses(self._model)
+            losses = lesson.losses(self._model)
             self._optimizer.zero_grad(set_to_none=True)
             losses.sum().backward()  # type: ignore[no-untyped-call]
             optim.clip((parameter for _, parameter in self._named), config.clip_gradient)
@@ -212,8 +212,9 @@ class SFT:
         # Evenly spread over the kept-out episodes, the same rows every time.
         count = min(len(self._validation), self.config.validation_rows)
         rows = torch.linspace(0, len(self._validation) - 1, count).long()
-        pictures = isinstance(self._held_out, Rows) and isinstance(self._model_spec, CompactSpec)
-        size = _PICTURES_AT_ONCE if pictures else count
+        size = count
+        if isinstance(self._held_out, Rows) and isinstance(self._model_spec, CompactSpec):
+            size = self._held_out.at_once(_PICTURES_AT_ONCE)
         parts = [rows[i : i + size] for i in range(0, count, size)]
         weighed = [
             self._held_out.lesson(part).losses(self._model) * (len(part) / count) for part in parts

@@ -233,11 +233,12 @@ def _evaluation_step(checkpoint: Checkpoint) -> NextStep:
 
 
 def _upload_step(datasets: list[Dataset]) -> NextStep | None:
-    if any(d.state in {Dataset.State.QUEUED, Dataset.State.VALIDATING} for d in datasets):
+    under_way = {Dataset.State.QUEUED, Dataset.State.VALIDATING, Dataset.State.MAPPING}
+    if any(dataset.state in under_way for dataset in datasets):
         return None
     return NextStep(
-        "Upload demonstrations",
-        "A LeRobotDataset as one .zip or .tar.gz. Each episode is checked, and bad ones are named.",
-        "Upload a dataset",
+        "Add demonstrations",
+        "A LeRobotDataset: packed, from a folder of the server, or from the Hub. Each episode is checked, and bad ones are named.",
+        "Add a dataset",
         "dataset_new",
     )

@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, BinaryIO
@@ -51,23 +51,41 @@ def receive_file(
     check_receivable(task, by=by, filename=filename)
     size = path.stat().st_size
     check_size(size, filename)
-    known = task.datasets.filter(sha256=sha256).exclude(state=Dataset.State.FAILED).first()
-    if known is not None:
-        raise InvalidError(
-            f"This very file is already dataset {known.pk} ({known.name}) of {task}.",
-            fields={"file": "already uploaded"},
-        )
+    check_new(task, sha256, "file", field="file")
     key = storage.upload_key(sha256, archive_ending(filename) or "")
     if not storage.blobs().exists(key):
         storage.blobs().adopt(key, path)
-    return _create(task, by=by, name=name.strip() or filename, key=key, size=size, sha256=sha256)
+    return create_import(
+        task,
+        by=by,
+        name=name.strip() or filename,
+        source={"kind": "upload"},
+        key=key,
+        size=size,
+        sha256=sha256,
+    )
+
+
+def check_new(task: Task, sha256: str, what: str, *, field: str) -> None:
+    """Raises InvalidError, about the form's `field`, when the task has this very content already."""
+    known = task.datasets.filter(sha256=sha256).exclude(state=Dataset.State.FAILED).first()
+    if known is not None:
+        raise InvalidError(
+            f"This very {what} is already dataset {known.pk} ({known.name}) of {task}.",
+            fields={field: "already here"},
+        )
+
+
+def check_task(task: Task, *, by: User) -> None:
+    """Refuse who may not bring data, and tasks that take none."""
+    require(by, Role.OPERATOR)
+    if task.archived_at is not None:
+        raise ConflictError(f"The task {task.name} is archived; restore it first.")
 
 
 def check_receivable(task: Task, *, by: User, filename: str) -> None:
     """Refuse before a byte is read what could never become a dataset of `task`."""
-    require(by, Role.OPERATOR)
-    if task.archived_at is not None:
-        raise ConflictError(f"The task {task.name} is archived; restore it first.")
+    check_task(task, by=by)
     if archive_ending(filename) is None:
         raise InvalidError(
             f"{filename!r} is no archive we read; pack the dataset's folder as one of {', '.join(ENDINGS)}.",
@@ -114,18 +132,28 @@ def _chunks(upload: BinaryIO | Iterable[bytes]) -> Iterable[bytes]:
 
 
 @transaction.atomic
-def _create(task: Task, *, by: User, name: str, key: str, size: int, sha256: str) -> Dataset:
+def create_import(
+    task: Task,
+    *,
+    by: User,
+    name: str,
+    source: Mapping[str, str],
+    key: str = "",
+    size: int = 0,
+    sha256: str = "",
+) -> Dataset:
+    """The row of an import and the message that begins it; `source` is what `Dataset.source` says."""
     dataset = Dataset.objects.create(
         task=task,
         name=name[:160],
-        source={"kind": "upload"},
+        source=dict(source),
         upload_key=key,
         size_bytes=size,
         sha256=sha256,
         created_by=by,
         lease_expires_at=timezone.now() + LEASE,
     )
-    audit.record(by, "dataset.uploaded", dataset, size_bytes=size, sha256=sha256)
+    audit.record(by, "dataset.uploaded", dataset, size_bytes=size, sha256=sha256, **source)
     enqueue.enqueue_on_commit(enqueue.VALIDATE_DATASET, dataset.pk, queue="cpu")
     announce(dataset)
     return dataset

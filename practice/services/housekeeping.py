@@ -8,7 +8,7 @@ from django.utils import timezone
 from models_store.errors import LearningError
 from practice.models import Export, Run, SignInLink, Worker
 from practice.services import uploads
-from practice.storage import blobs
+from practice.storage import blobs, frame_cache
 
 FILMS_KEPT = timedelta(days=7)
 """How long a drawn replay lies ready; drawing it again takes seconds."""
@@ -18,13 +18,13 @@ _EXPORT = re.compile(r"exports/(\d+)\.zip$")
 
 
 def prune() -> int:
-    """Delete spent sign-in links, long-gone workers, unneeded resume points, old films, files of exports that are gone, and
-    expired uploads; gives how many.
+    """Delete spent sign-in links, long-gone workers, unneeded resume points, old films, files of exports that are gone, expired
+    uploads, and what the frame cache holds above its limit; gives how many.
     """
     now = timezone.now()
     links, _ = SignInLink.objects.filter(expires_at__lt=now - timedelta(days=1)).delete()
     workers, _ = Worker.objects.filter(seen_at__lt=now - timedelta(days=1)).delete()
-    files = _prune_resume_points() + _prune_films() + _prune_exports()
+    files = _prune_resume_points() + _prune_films() + _prune_exports() + frame_cache().prune()
     return links + workers + files + uploads.expire()
 
 

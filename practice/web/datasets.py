@@ -1,6 +1,7 @@
 """Pages of datasets: the list, the upload, one dataset with its report."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.paginator import Paginator
@@ -12,12 +13,14 @@ from practice.errors import PracticeError
 from practice.models import Dataset, Task
 from practice.selectors import datasets as selector
 from practice.selectors.exports import exports_of, why_queued
+from practice.selectors.folders import allowed_folders, found_datasets
+from practice.selectors.mapping import mapping_of
 from practice.selectors.selections import count_selections, filter_words, versions_of
 from practice.selectors.tasks import find_task, spec_of
 from practice.services.datasets import receive_upload
 from practice.web import errors, formats
 from practice.web.access import PageRequest, operator_page, viewer_page
-from practice.web.forms_dataset import DatasetForm
+from practice.web.forms_dataset import DatasetForm, FolderForm, HubForm
 from practice.web.parts import render_page
 
 PAGE_SIZE = 50
@@ -56,12 +59,28 @@ def dataset_new(request: PageRequest, slug: str) -> HttpResponse:
                 errors.add_to_form(form, error)
             else:
                 return redirect("web:dataset", dataset.pk)
-    limit = formats.size(settings.EFM_UPLOAD_LIMIT)
+    return new_page(request, task, form=form)
+
+
+def new_page(
+    request: PageRequest,
+    task: Task,
+    *,
+    form: DatasetForm | None = None,
+    folder_form: FolderForm | None = None,
+    hub_form: HubForm | None = None,
+) -> HttpResponse:
+    """The page with the three ways in, one of which a person may have tried."""
     context = {
-        "form": form,
+        "form": form or DatasetForm(),
+        "folder_form": folder_form or FolderForm(),
+        "hub_form": hub_form or HubForm(),
+        "folders": allowed_folders(),
+        "found": found_datasets(),
+        "hub_name": urlsplit(settings.EFM_HUB_URL).hostname or "huggingface.co",
         "task": task,
         "spec": spec_of(task),
-        "limit_text": f".zip, .tar, .tar.gz or .tgz, up to {limit}",
+        "limit_text": f".zip, .tar, .tar.gz or .tgz, up to {formats.size(settings.EFM_UPLOAD_LIMIT)}",
     }
     return render(request, "datasets/new.html", context)
 
@@ -90,6 +109,8 @@ def dataset_detail(request: PageRequest, pk: int) -> HttpResponse:
         "quality": selector.quality_of(dataset),
         "runs": selector.runs_on(dataset),
         "waits": selector.why_waiting(dataset),
+        "mapping": mapping_of(dataset),
+        "instructions": selector.instructions_of(dataset),
         "versions": list(versions_of(dataset)),
         "filter_words": filter_words(dataset),
         "exports": exports,

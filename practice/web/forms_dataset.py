@@ -1,6 +1,8 @@
-"""The form that uploads demonstrations."""
+"""The forms that bring demonstrations: a file, a folder of the server, a dataset of the Hub."""
 
 from django import forms
+
+NAME_LENGTH = 160
 
 
 class DatasetForm(forms.Form):
@@ -14,5 +16,51 @@ class DatasetForm(forms.Form):
         },
     )
     name = forms.CharField(
-        max_length=160, required=False, help_text="Left empty, it takes the name of the file."
+        max_length=NAME_LENGTH,
+        required=False,
+        help_text="Left empty, it takes the name of the file.",
+    )
+
+
+class FolderForm(forms.Form):
+    """A dataset that lies on the server."""
+
+    path = forms.CharField(
+        label="Folder",
+        max_length=4096,
+        widget=forms.TextInput(
+            attrs={"list": "found-datasets", "autocomplete": "off", "spellcheck": "false"}
+        ),
+        error_messages={"required": "Choose a folder."},
+    )
+    folder_name = forms.CharField(
+        label="Name",
+        max_length=NAME_LENGTH,
+        required=False,
+        help_text="Left empty, it takes the name of the folder.",
+    )
+
+
+class HubForm(forms.Form):
+    """A dataset of the Hugging Face Hub."""
+
+    repo = forms.CharField(
+        label="Dataset",
+        max_length=200,
+        widget=forms.TextInput(
+            attrs={"placeholder": "owner/name", "autocomplete": "off", "spellcheck": "false"}
+        ),
+        error_messages={"required": "Name a dataset as owner/name."},
+    )
+    revision = forms.CharField(
+        max_length=100,
+        required=False,
+        help_text="A branch, a tag or a commit; left empty, the main branch as it is now.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    hub_name = forms.CharField(
+        label="Name",
+        max_length=NAME_LENGTH,
+        required=False,
+        help_text="Left empty, it takes owner/name.",
     )

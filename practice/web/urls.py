@@ -11,11 +11,13 @@ from practice.web import (
     exports,
     judgements,
     live,
+    mapping,
     overview,
     people,
     runs,
     selections,
     sign_in,
+    sources,
     tasks,
 )
 
@@ -34,11 +36,26 @@ urlpatterns = [
     path("tasks/<slug:slug>/edit/", tasks.task_edit, name="task_edit"),
     path("tasks/<slug:slug>/archive/", tasks.task_archive, name="task_archive"),
     path("tasks/<slug:slug>/datasets/new/", datasets.dataset_new, name="dataset_new"),
+    path(
+        "tasks/<slug:slug>/datasets/folder/",
+        sources.dataset_from_folder,
+        name="dataset_from_folder",
+    ),
+    path("tasks/<slug:slug>/datasets/hub/", sources.dataset_from_hub, name="dataset_from_hub"),
     path("tasks/<slug:slug>/selections/new/", selections.selection_new, name="selection_new"),
     path("tasks/<slug:slug>/selections/count/", selections.selection_count, name="selection_count"),
     path("tasks/<slug:slug>/runs/new/", runs.run_new, name="run_new"),
     path("datasets/", datasets.dataset_list, name="datasets"),
     path("datasets/<int:pk>/", datasets.dataset_detail, name="dataset"),
+    path("datasets/<int:pk>/mapping/", mapping.dataset_mapping, name="dataset_mapping"),
+    path(
+        "datasets/<int:pk>/mapping/check/",
+        mapping.dataset_mapping_check,
+        name="dataset_mapping_check",
+    ),
+    path("datasets/<int:pk>/reword/", edits.dataset_reword, name="dataset_reword"),
+    path("datasets/<int:pk>/stop/", sources.dataset_stop, name="dataset_stop"),
+    path("datasets/<int:pk>/retry/", sources.dataset_retry, name="dataset_retry"),
     path("datasets/<int:pk>/edit/", selections.selection_edit, name="selection_edit"),
     path("datasets/<int:pk>/exports/", exports.export_new, name="export_new"),
     path("exports/<int:pk>/download/", exports.export_download, name="export_download"),
@@ -65,6 +82,9 @@ urlpatterns = [
     path("episodes/<int:pk>/video.mp4", episodes.episode_video, name="episode_video"),
     path(
         "episodes/<int:pk>/cameras/<int:number>.png", episodes.episode_camera, name="episode_camera"
+    ),
+    path(
+        "episodes/<int:pk>/videos/<str:camera>/", episodes.episode_original, name="episode_original"
     ),
     path("checkpoints/", checkpoints.checkpoint_list, name="checkpoints"),
     path("checkpoints/<int:pk>/", checkpoints.checkpoint_detail, name="checkpoint"),

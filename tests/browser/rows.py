@@ -32,6 +32,7 @@ class Rows:
     client: Client
     task: str
     dataset: int
+    selection: int
     sft: int
     practised: int
     practising: int
@@ -65,12 +66,14 @@ def furnish(stack: Stack, folder: Path) -> Iterator[Rows]:
     slug = f"reach-{uuid.uuid4().hex[:6]}"
     client.call("tasks/", {"name": "Reach the goal", "slug": slug, "embodiment": "point-mass"})
     dataset = _dataset(stack, client, slug, folder)
+    selection = client.call("datasets/selections/", {"task": slug, "name": "The ones we trust"})
     made = _runs(client, slug, dataset)
     episodes = [
         client.call(f"episodes/?task={slug}&kind={kind}&limit=1")["results"][0]["id"]
         for kind in ("demonstration", "practice")
     ]
-    yield Rows(client, slug, dataset, **made, demonstration=episodes[0], episode=episodes[1])
+    places = {"demonstration": episodes[0], "episode": episodes[1], "selection": selection["id"]}
+    yield Rows(client, slug, dataset, **places, **made)
     client.call(f"runs/{made['practising']}/stop/", {})
     client.run(made["practising"])
 

@@ -26,6 +26,9 @@ PAGES = {
     "run-new-evaluation": "/tasks/{task}/runs/new/?kind=evaluation",
     "datasets": "/datasets/",
     "dataset": "/datasets/{dataset}/",
+    "selection-new": "/tasks/{task}/selections/new/",
+    "selection": "/datasets/{selection}/",
+    "selection-edit": "/datasets/{selection}/edit/",
     "runs": "/runs/",
     "run-sft": "/runs/{sft}/",
     "run-practised": "/runs/{practised}/",
@@ -49,7 +52,12 @@ PAGES = {
 SIGNED_OUT = {"sign-in": "/sign-in/", "sign-in-link": "/sign-in/unknown/"}
 NO_PAGES = {
     *("sign_out", "task_archive", "run_pause", "run_resume", "run_stop", "run_curves", "run_log"),
+    *("dataset_from_folder", "dataset_from_hub", "dataset_stop", "dataset_retry"),
+    *("dataset_mapping", "dataset_mapping_check", "dataset_reword"),
+    *("selection_count", "export_new", "export_download", "export_delete"),
     *("episode_label", "episode_approve", "episode_replay", "episode_video", "episode_camera"),
+    *("episode_exclude", "episodes_exclude", "episode_trim", "episode_reword", "edit_undo"),
+    *("episode_judge", "episode_judgements", "episode_original"),
     *("person_role", "person_active", "person_link", "token_new", "token_revoke"),
 }
 """Names of addresses that show no page of their own: verbs, data, films, pictures."""

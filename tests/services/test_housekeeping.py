@@ -4,15 +4,32 @@ import io
 import os
 import time
 
+import numpy as np
 import pytest
+from pytest_django.fixtures import Settings
 
 from practice import storage
+from practice.embodiments.registry import embodiment
 from practice.models import Export, User
 from practice.services.exporting import start_export
 from practice.services.housekeeping import FILMS_KEPT, prune
+from tests.examples import recorded_of
 from tests.factories import make_demos
 
+SPEC = embodiment("language-table-4").spec
 pytestmark = pytest.mark.django_db
+
+
+def test_the_frame_cache_keeps_to_its_limit(settings: Settings) -> None:
+    cache, shown = storage.frame_cache(), recorded_of(SPEC, "e0", length=4)
+    cameras = {name: SPEC.observation[name].shape for name in SPEC.cameras}
+    for key in ("a", "b"):
+        cache.frames(key, cameras, 5, lambda: [shown])
+    then = time.time() - 60
+    os.utime(cache.folder / "a", (then, then))
+    settings.EFM_FRAME_CACHE = 6 * int(np.prod(cameras[SPEC.cameras[0]]))
+    assert prune() == 1
+    assert (cache.folder / "b").exists()
 
 
 def test_old_films_go_and_new_ones_stay() -> None:

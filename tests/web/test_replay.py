@@ -5,14 +5,13 @@ from io import BytesIO
 import av
 import numpy as np
 import pytest
-from django.test import Client, RequestFactory
+from django.test import Client
 from django.urls import reverse
 
 from practice import storage
 from practice.episodes.recorder import read_episode
 from practice.models import Episode, Task, User
 from practice.selectors import replay
-from practice.web.ranged import ranged
 from tests.factories import make_dataset, make_episodes, make_run
 
 pytestmark = pytest.mark.django_db
@@ -156,35 +155,3 @@ def test_a_robot_that_nobody_knows_any_more_has_no_film(client: Client) -> None:
     response = client.get(video_url(episode))
     assert response.status_code == 404
     assert "Unknown embodiment" in response.content.decode()
-
-
-BYTES = bytes(range(100))
-
-
-@pytest.mark.parametrize(
-    ("asked", "status", "expected", "content_range"),
-    [
-        ("bytes=0-", 206, BYTES, "bytes 0-99/100"),
-        ("bytes=10-19", 206, BYTES[10:20], "bytes 10-19/100"),
-        ("bytes=90-500", 206, BYTES[90:], "bytes 90-99/100"),
-        ("bytes=-7", 206, BYTES[-7:], "bytes 93-99/100"),
-        ("bytes=-700", 206, BYTES, "bytes 0-99/100"),
-        ("bytes=100-", 416, b"", "bytes */100"),
-        ("bytes=20-10", 416, b"", "bytes */100"),
-        ("bytes=-0", 416, b"", "bytes */100"),
-        ("bytes=-", 200, BYTES, None),
-        ("bytes=0-1,5-6", 200, BYTES, None),
-        ("lines=0-1", 200, BYTES, None),
-    ],
-)
-def test_ranges(asked: str, status: int, expected: bytes, content_range: str | None) -> None:
-    request = RequestFactory().get("/", headers={"Range": asked})
-    response = ranged(request, BYTES, tag="t", content_type="video/mp4")
-    assert (response.status_code, response.content) == (status, expected)
-    assert response.get("Content-Range") == content_range
-
-
-def test_a_range_of_another_film_gets_the_whole() -> None:
-    headers = {"Range": "bytes=10-19", "If-Range": '"old"'}
-    request = RequestFactory().get("/", headers=headers)
-    assert ranged(request, BYTES, tag="t", content_type="video/mp4").content == BYTES

@@ -29,6 +29,7 @@ BENCHMARKS = {
     "live": ("efmweb.benchmark.live", "live"),
     "fleet": ("efmweb.benchmark.fleet", "fleet"),
     "eyes": ("efmweb.benchmark.eyes", "eyes"),
+    "data": ("efmweb.benchmark.data", "data"),
 }
 """Name -> (module, function); imported only when it is run."""
 

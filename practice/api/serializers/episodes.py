@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from practice.api.serializers.base import Given, PersonField
 from practice.models import Episode, Judgement, Label, Verdict
+from practice.selectors.videos import CameraVideo, camera_videos
 
 MAX_BULK = 1_000
 
@@ -117,14 +119,33 @@ class LabelSerializer(serializers.ModelSerializer[Label]):
         read_only_fields = fields
 
 
-class EpisodeDetailSerializer(EpisodeSerializer):
-    """An episode with all its labels, the newest first."""
+class VideoSerializer(serializers.Serializer[Any]):
+    """Where a camera's video of an episode is: frame k stands at `start` + k / `fps` seconds of the mp4."""
 
+    camera = serializers.CharField(source="name")
+    url = serializers.SerializerMethodField()
+    start = serializers.FloatField(help_text="Of the first frame, seconds.")
+    fps = serializers.FloatField(help_text="Frames per second.")
+
+    def get_url(self, video: CameraVideo) -> str:
+        """Where its bytes are, in ranges."""
+        return reverse("api:episode_video", args=[video.episode.pk, video.name])
+
+
+class EpisodeDetailSerializer(EpisodeSerializer):
+    """An episode with its cameras' videos and all its labels, the newest first."""
+
+    videos = serializers.SerializerMethodField(help_text="Cameras that came as video.")
     labels = LabelSerializer(many=True)
 
     class Meta(EpisodeSerializer.Meta):
-        fields = [*EpisodeSerializer.Meta.fields, "labels"]
+        fields = [*EpisodeSerializer.Meta.fields, "videos", "labels"]
         read_only_fields = fields
+
+    @extend_schema_field(VideoSerializer(many=True))
+    def get_videos(self, episode: Episode) -> list[dict[str, Any]]:
+        """By the camera's name."""
+        return [dict(VideoSerializer(video).data) for video in camera_videos(episode)]
 
 
 class LabelGiven(Given):

@@ -36,7 +36,9 @@ class Command(BaseCommand):
 
         run = Run.objects.select_related("task", "policy", "reward").get(pk=run_id)
         try:
-            open_session(run, owner, ears).execute()
+            session = open_session(run, owner, ears)
+            if session is not None:
+                session.execute()
         except LeaseLostError as error:
             self.stderr.write(error.message)
             sys.exit(LEASE_LOST)
