@@ -16,7 +16,7 @@ class AuditLine:
     kind: str
     """What it is about: "dataset", "episode", ..."""
     key: str
-    """Which: the number in its address, a task's slug."""
+    """Which: the number in its address, a task's slug, a person's name."""
 
     @property
     def words(self) -> str:
@@ -24,9 +24,9 @@ class AuditLine:
         return self.entry.verb.replace(".", " ").replace("_", " ")
 
     @property
-    def details(self) -> list[tuple[str, object]]:
+    def details(self) -> list[tuple[str, str]]:
         """What else was kept, name and value."""
-        return [(name.replace("_", " "), value) for name, value in self.entry.detail.items()]
+        return [(name.replace("_", " "), _said(value)) for name, value in self.entry.detail.items()]
 
 
 def audit_rows(*, by: str = "", about: str = "") -> QuerySet[AuditEntry]:
@@ -38,18 +38,32 @@ def audit_rows(*, by: str = "", about: str = "") -> QuerySet[AuditEntry]:
 
 
 def audit_lines(entries: Iterable[AuditEntry]) -> list[AuditLine]:
-    """Entries in words; tasks, whose address is no number, are looked up at once."""
+    """Entries in words; tasks and people, which have names for numbers, are looked up at once."""
     shown = list(entries)
-    tasks = [int(_key(entry)) for entry in shown if _kind(entry) == "task"]
-    slugs = dict(Task.objects.filter(pk__in=tasks).values_list("pk", "slug"))
+    named = {"task": set[int](), "user": set[int]()}
+    for entry in shown:
+        named.get(_kind(entry), set()).add(int(_key(entry)))
+    names = {
+        "task": dict(Task.objects.filter(pk__in=named["task"]).values_list("pk", "slug")),
+        "user": dict(User.objects.filter(pk__in=named["user"]).values_list("pk", "username")),
+    }
     return [
         AuditLine(
-            entry,
-            _kind(entry),
-            slugs.get(int(_key(entry)), "") if _kind(entry) == "task" else _key(entry),
+            entry, _kind(entry), names.get(_kind(entry), {}).get(int(_key(entry)), _key(entry))
         )
         for entry in shown
     ]
+
+
+def _said(value: object) -> str:
+    """A kept value as people read it."""
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "none"}[value]
+    if isinstance(value, list):
+        return " and ".join(map(_said, value)) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_said(each)}" for name, each in value.items()) or "none"
+    return str(value)
 
 
 def _kind(entry: AuditEntry) -> str:

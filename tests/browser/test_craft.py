@@ -26,6 +26,7 @@ PAGES = {
     "run-new-evaluation": "/tasks/{task}/runs/new/?kind=evaluation",
     "datasets": "/datasets/",
     "dataset": "/datasets/{dataset}/",
+    "dataset-refused": "/datasets/{refused}/",
     "selection-new": "/tasks/{task}/selections/new/",
     "selection": "/datasets/{selection}/",
     "selection-edit": "/datasets/{selection}/edit/",

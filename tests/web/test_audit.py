@@ -18,10 +18,18 @@ def test_what_was_done_is_named_and_linked(ada: User, otto: User) -> None:
     audit.record(None, "task.archived", episode.task)
     body = text_of(page_of(ada).get(URL))
     assert "episode edited" in body
-    assert "excluded True" in body
+    assert "excluded yes" in body
     assert f'href="/episodes/{episode.pk}/"' in body
     assert f'href="/tasks/{episode.task.slug}/"' in body
     assert "the system" in body
+    audit.record(
+        ada, "dataset.selected", make_dataset(), query={"kinds": ["practice"], "idle": None}
+    )
+    audit.record(ada, "person.link", otto)
+    body = text_of(page_of(ada).get(URL))
+    assert "kinds practice" in body
+    assert "idle none" in body
+    assert "person otto" in body
 
 
 def test_filters_take_a_person_and_a_kind(ada: User, otto: User) -> None:
