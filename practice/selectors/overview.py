@@ -51,6 +51,8 @@ class Disk:
     total: int
     uploads: int
     """Of that, uploaded originals."""
+    recordings: int
+    """And what runs recorded."""
 
     @property
     def free(self) -> int:
@@ -154,7 +156,13 @@ def disk() -> Disk:
     """How full the volume of the blobs is."""
     usage = blob_volume()
     uploads = Dataset.objects.aggregate(bytes=Sum("size_bytes"))["bytes"] or 0
-    return Disk(used=usage.total - usage.free, total=usage.total, uploads=int(uploads))
+    recorded = Run.objects.aggregate(bytes=Sum("recorded_bytes"))["bytes"] or 0
+    return Disk(
+        used=usage.total - usage.free,
+        total=usage.total,
+        uploads=int(uploads),
+        recordings=int(recorded),
+    )
 
 
 def first_steps(person: object) -> FirstSteps | None:

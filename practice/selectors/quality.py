@@ -171,7 +171,7 @@ def _spreads(qualities: Sequence[Quality]) -> list[Spread]:
         ("Length", "steps", False, [q.length for q in qualities]),
         ("Idle", "of the steps", True, [q.idle_share for q in qualities]),
         ("At a bound", "of the action values", True, [q.clipped_share for q in qualities]),
-        ("Jerk", "ln, dimensionless", False, [q.jerk for q in qualities]),
+        ("Jerk", "(log, less is smoother)", False, [q.jerk for q in qualities]),
     ]
     return [
         _spread(name, unit, share, [v for v in found if v is not None])

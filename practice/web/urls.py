@@ -3,6 +3,7 @@
 from django.urls import path
 
 from practice.web import (
+    audit,
     checkpoints,
     datasets,
     edits,
@@ -89,6 +90,7 @@ urlpatterns = [
     path("checkpoints/<int:pk>/", checkpoints.checkpoint_detail, name="checkpoint"),
     path("checkpoints/<int:pk>/evaluate/", checkpoints.checkpoint_evaluate, name="evaluate"),
     path("people/", people.people_list, name="people"),
+    path("people/audit/", audit.audit_trail, name="audit"),
     path("people/new/", people.person_new, name="person_new"),
     path("people/<int:pk>/role/", people.person_role, name="person_role"),
     path("people/<int:pk>/active/", people.person_active, name="person_active"),

@@ -26,6 +26,7 @@ PAGES = {
     "run-new-evaluation": "/tasks/{task}/runs/new/?kind=evaluation",
     "datasets": "/datasets/",
     "dataset": "/datasets/{dataset}/",
+    "dataset-refused": "/datasets/{refused}/",
     "selection-new": "/tasks/{task}/selections/new/",
     "selection": "/datasets/{selection}/",
     "selection-edit": "/datasets/{selection}/edit/",
@@ -44,6 +45,7 @@ PAGES = {
     "checkpoint-reward": "/checkpoints/{reward}/",
     "evaluate": "/checkpoints/{policy}/evaluate/",
     "people": "/people/",
+    "audit": "/people/audit/",
     "person-new": "/people/new/",
     "tokens": "/tokens/",
 }

@@ -221,3 +221,14 @@ def test_people_without_a_role_are_shown_nothing(vera: User) -> None:
     make_episodes(count=1)
     assert signed_in(vera).get("/episodes/").status_code == 403
     assert not selectors.find_episodes(User.objects.get(pk=vera.pk), EpisodeFilter()).exists()
+
+
+def test_an_episode_without_frames_says_so_and_plays_nothing(vera: User) -> None:
+    [episode] = make_episodes(count=1)
+    url = f"/episodes/{episode.pk}/"
+    assert "js/replay" in signed_in(vera).get(url).content.decode()
+    Episode.objects.filter(pk=episode.pk).update(blob_key="")
+    page = signed_in(vera).get(url).content.decode()
+    assert "The frames of this episode were not kept" in page
+    assert "js/replay" not in page
+    assert 'data-now="return"' not in page

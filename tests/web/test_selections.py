@@ -78,7 +78,7 @@ def test_what_it_takes_is_counted_as_it_is_typed_and_nothing_is_written(otto: Us
     assert "23<small>steps</small>" in shown
     none = {"kinds": ["demonstration"], "words": "somewhere else"}
     assert "none fits" in text_of(client.post(url, none))
-    assert "cannot be read" in text_of(client.post(url, {"kinds": []}))
+    assert "missing or wrong" in text_of(client.post(url, {"kinds": []}))
     assert Dataset.objects.count() == 1
 
 
