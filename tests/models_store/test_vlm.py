@@ -13,6 +13,7 @@ from torch import Tensor
 
 from models_store.actions import ActionDistribution, CategoricalActions, bin_centres, draw
 from models_store.checkpoint import EFMCheckpoint
+from models_store.efm import SEEN
 from models_store.instructions import Instructions
 from models_store.normalisation import Moments, Normalisation
 from models_store.vlm import Vlm
@@ -178,3 +179,30 @@ def test_a_row_says_the_same_whoever_is_beside_it(
             torch.testing.assert_close(
                 steps.logits, progress.logits[which : which + 1], atol=2e-5, rtol=0
             )
+
+
+@pytest.mark.parametrize("readout", ["queries", "tokens"])
+@pytest.mark.parametrize("kind", ["paligemma", "smolvlm", "qwen3_vl"])
+def test_what_was_seen_can_be_given_instead(
+    kind: str, readout: str, bases: dict[str, Path]
+) -> None:
+    model = built(spec_of(bases[kind], readout=readout))
+    observation, asked, action = seen(3), told(2, 1, 0), torch.zeros(3, 3)
+    with torch.inference_mode():
+        sight = model.look(observation, asked)
+        assert sight.shape == (3, model.sight)
+        one, ahead = model.score(observation, asked, action)
+        two, after = model.score({SEEN: sight}, asked, action)
+    torch.testing.assert_close(two, one, atol=2e-5, rtol=0)
+    torch.testing.assert_close(after.logits, ahead.logits, atol=2e-5, rtol=0)
+
+
+def test_who_sees_alike(bases: dict[str, Path]) -> None:
+    one = built(spec_of(bases["smolvlm"]))
+    assert one.looks_like(built(spec_of(bases["smolvlm"]), seed=2))
+    assert not one.looks_like(built(spec_of(bases["idefics3"])))
+    assert not one.looks_like(built(spec_of(bases["smolvlm"], previous=())))
+    full = {"lora_rank": 0, "freeze_vision": False}
+    two, three = (built(spec_of(bases["smolvlm"], **full), seed=seed) for seed in (1, 2))
+    assert two.looks_like(two)
+    assert not two.looks_like(three), "what sees was trained apart"
