@@ -217,6 +217,7 @@ def test_an_old_episode_can_be_judged(stage1: dict[str, EFMCheckpoint]) -> None:
         ({"trains": "heads"}, "trains is 'heads', which is for small models"),
         ({"grounding_steps": 5}, "grounding_steps is 5"),
         ({"base": "../secrets"}, "neither the name of a folder in EFM_BASES"),
+        ({"base": 5}, "base is 5; it must be of type text"),
         ({"base": "/etc"}, "neither the name of a folder in EFM_BASES"),
         ({"base": "someone/model"}, "owner/name@revision on the Hub"),
         ({"freeze_vision": False}, "set freeze_vision to true, or lora_rank to 0"),
