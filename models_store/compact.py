@@ -26,7 +26,7 @@ from torch.nn import functional
 
 from models_store.actions import ActionDistribution, CategoricalActions, DiagonalGaussian
 from models_store.compact_spec import CompactSpec
-from models_store.efm import LookingEFM
+from models_store.efm import SmallEFM
 from models_store.instructions import Instructions
 from models_store.normalisation import Moments, Normalisation
 from models_store.precision import Precision, uses_bfloat16
@@ -49,7 +49,7 @@ _SUMMARY = 8
 """Values that each query passes on about what it was asked, beside what it found."""
 
 
-class CompactEFM(LookingEFM):
+class CompactEFM(SmallEFM):
     """Actor: categorical tokens, or a normal distribution. Distance: categorical over bins. Shared: what sees and reads."""
 
     spec: CompactSpec
@@ -62,8 +62,7 @@ class CompactEFM(LookingEFM):
         self.eyes = nn.ModuleList(Eye(spec, name) for name in spec.cameras)
         self.reader = _Reader(spec)
         self.summary = nn.Linear(spec.word_size, _SUMMARY)
-        state = sum(spec.observation.values())
-        inputs = spec.queries * (3 * len(spec.cameras) + _SUMMARY) + state
+        inputs, state = self.sight, sum(spec.observation.values())
         # A logit per token; without tokens a mean and a spread.
         self.actor = _perceptron(
             inputs, spec.policy_hidden, spec.action_size * (spec.action_bins or 2)
@@ -82,6 +81,13 @@ class CompactEFM(LookingEFM):
         ends = zip(spec.action_low, spec.action_high, strict=True)
         centres = [np.linspace(low, high, spec.action_bins).tolist() for low, high in ends]
         self.register_buffer("centres", torch.tensor(centres), persistent=False)
+
+    @property
+    def sight(self) -> int:
+        """Inputs of each head."""
+        spec = self.spec
+        state = sum(spec.observation.values())
+        return spec.queries * (3 * len(spec.cameras) + _SUMMARY) + state
 
     def act(self, seen: Tensor) -> ActionDistribution:
         """Over (B, A). A temperature T makes a normal distribution's variance T times as large, which

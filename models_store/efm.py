@@ -1,7 +1,7 @@
 """The one interface of an embodied foundation model: two questions, two distributions.
 
 Small image models and pretrained vision-language models answer the same two questions; nothing above
-this line knows which kind it talks to. Models whose looking is cheap to keep say so (`LookingEFM`).
+this line knows which kind it talks to. Both kinds look first (`LookingEFM`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from models_store.specs import Spec
 from models_store.steps_to_go import StepsToGo
 
 SEEN = "seen"
-"""Under this name an observation may carry what `LookingEFM.look` gave for it."""
+"""Under this name an observation may carry what `LookingEFM.look` gave for it, and nothing else."""
 
 
 class EFM(nn.Module, ABC):
@@ -79,15 +79,39 @@ class EFM(nn.Module, ABC):
 
 
 class LookingEFM(EFM):
-    """Looking comes first, then two answers about what was seen.
+    """Looking is a step of its own, which Stage 2 never trains: what was seen once need not be looked at again.
 
-    Stage 2 never trains the looking, so what was seen once need not be looked at again: an
-    observation that carries it under `SEEN` is taken at its word.
+    All questions take what `look` gave in place of the observation, under the name `SEEN`.
     """
+
+    @property
+    @abstractmethod
+    def sight(self) -> int:
+        """F, how many numbers are seen of a row."""
 
     @abstractmethod
     def look(self, observation: Mapping[str, Tensor], instructions: Instructions) -> Tensor:
-        """All that the two answers are told about B rows, (B, F) float32."""
+        """What is seen of B rows, (B, F) float32."""
+
+    def looks_like(self, other: EFM) -> bool:
+        """Whether `other` sees in every observation exactly what this model sees."""
+        if type(self) is not type(other) or not isinstance(other, LookingEFM):
+            return False
+        mine, theirs = self._looking(), other._looking()
+        return mine.keys() == theirs.keys() and all(
+            values is theirs[name] or torch.equal(values, theirs[name])
+            for name, values in mine.items()
+        )
+
+    def _looking(self) -> dict[str, Tensor]:
+        """Weights and constants that `look` depends on."""
+        answers = {id(one) for one in (*self.policy_parameters(), *self.judge_parameters())}
+        named = (*self.named_parameters(), *self.named_buffers())
+        return {name: values for name, values in named if id(values) not in answers}
+
+
+class SmallEFM(LookingEFM):
+    """What is seen is all that the two answers are told, the instruction included."""
 
     @abstractmethod
     def act(self, seen: Tensor) -> ActionDistribution:
@@ -124,18 +148,3 @@ class LookingEFM(EFM):
     def seen(self, observation: Mapping[str, Tensor], instructions: Instructions) -> Tensor:
         """What the observation carries, or a look at it."""
         return observation[SEEN] if SEEN in observation else self.look(observation, instructions)
-
-    def looks_like(self, other: EFM) -> bool:
-        """Whether `other` sees in every observation exactly what this model sees."""
-        if type(self) is not type(other) or not isinstance(other, LookingEFM):
-            return False
-        mine, theirs = self._looking(), other._looking()
-        return mine.keys() == theirs.keys() and all(
-            torch.equal(values, theirs[name]) for name, values in mine.items()
-        )
-
-    def _looking(self) -> dict[str, Tensor]:
-        """Weights and constants that `look` depends on."""
-        answers = {id(one) for one in (*self.policy_parameters(), *self.judge_parameters())}
-        named = (*self.named_parameters(), *self.named_buffers())
-        return {name: values for name, values in named if id(values) not in answers}

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from models_store.actions import CategoricalActions
-from models_store.efm import EFM
+from models_store.efm import EFM, SEEN, LookingEFM
 from models_store.errors import LearningError
 from models_store.instructions import Instructions
 from models_store.normalisation import Normalisation
@@ -37,7 +37,7 @@ _SAMPLE = 1_024
 """Tokens whose embeddings tell how large an embedding is."""
 
 
-class Vlm(EFM):
+class Vlm(LookingEFM):
     """What both readouts share: the model, the state, the bins, and what a checkpoint holds."""
 
     spec: VlmSpec
@@ -101,13 +101,35 @@ class Vlm(EFM):
             "A vision-language model acts by tokens, which have no spread of their own; set trains to policy."
         )
 
+    @property
+    def sight(self) -> int:
+        """Of pictures and state."""
+        return self.backbone.sight + sum(self.spec.observation.values())
+
+    def look(self, observation: Mapping[str, Tensor], instructions: Instructions) -> Tensor:
+        """What the vision tower makes of the pictures, and the state; nobody has read the instruction yet."""
+        seen = self.backbone.flat(self.backbone.see(observation))
+        return torch.cat([seen, self._state(observation)], dim=1)
+
+    def looks_like(self, other: EFM) -> bool:
+        """Whether `other` sees in every observation exactly what this model sees."""
+        if not isinstance(other, Vlm):
+            return False
+        told = ("base_digest", "cameras", "previous", "observation", "image_size", "dtype")
+        alike = all(getattr(self.spec, name) == getattr(other.spec, name) for name in told)
+        return alike and super().looks_like(other)
+
     def prompt(self, observation: Mapping[str, Tensor], instructions: Instructions) -> Sequence:
         """Pictures, instruction and state of B rows, ready to be read."""
         backbone = self.backbone
-        sequence = backbone.prompt(backbone.see(observation), instructions)
+        if SEEN in observation:
+            pictures, state = observation[SEEN].tensor_split([backbone.sight], dim=1)
+            seen = backbone.unflat(pictures)
+        else:
+            seen, state = backbone.see(observation), self._state(observation)
+        sequence = backbone.prompt(seen, instructions)
         if self.state is None:
             return sequence
-        state = torch.cat([observation[name] for name in self.spec.observation], dim=-1)
         said = self.state((state - self.state_mean) / self.state_std)
         return backbone.then(sequence, said[:, None])
 
@@ -118,6 +140,20 @@ class Vlm(EFM):
     def new_embeddings(self, count: int) -> nn.Parameter:
         """(count, D), about as large as those of words."""
         return nn.Parameter(self._scale * torch.randn(count, self.backbone.width))
+
+    def _looking(self) -> dict[str, Tensor]:
+        model, language = self.backbone.model, self.backbone.language
+        reading = {id(one) for one in (*language.parameters(), *language.buffers())}
+        named = (*model.named_parameters(), *model.named_buffers())
+        return {name: values for name, values in named if id(values) not in reading}
+
+    def _state(self, observation: Mapping[str, Tensor]) -> Tensor:
+        """(B, S), in the robot's units."""
+        names = list(self.spec.observation)
+        if names:
+            return torch.cat([observation[name] for name in names], dim=-1)
+        first = observation[next(iter(self.spec.cameras))]
+        return self.state_mean.new_zeros(len(first), 0)
 
     def _constant(self, name: str, values: Any) -> None:
         self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)

@@ -114,6 +114,7 @@ class Backbone(nn.Module):
             self.language.requires_grad_(True)
             if not spec.freeze_vision:
                 self.model.requires_grad_(True)
+        self._black: Seen | None = None
         self.half_precision = False
         self.recomputing = False
 
@@ -147,6 +148,24 @@ class Backbone(nn.Module):
             torch.cat(grids) if grids else None,
             cameras[0].listed,
         )
+
+    @property
+    def sight(self) -> int:
+        """How many numbers are seen of a row of pictures."""
+        blank = self._blank()
+        return (1 + len(blank.deeper)) * blank.pooled.numel()
+
+    def flat(self, seen: Seen) -> Tensor:
+        """(B, sight) float32"""
+        layers = [layer.flatten(1).to(torch.float32) for layer in (seen.pooled, *seen.deeper)]
+        return torch.cat(layers, dim=1)
+
+    def unflat(self, values: Tensor) -> Seen:
+        """What `flat` was given, of (B, sight)."""
+        blank = self._blank()
+        shape = (len(values), *blank.pooled.shape[1:])
+        pooled, *deeper = (one.reshape(shape) for one in values.chunk(1 + len(blank.deeper), dim=1))
+        return replace(blank, pooled=pooled, deeper=tuple(deeper))
 
     def prompt(self, seen: Seen, instructions: Instructions) -> Sequence:
         """The words and pictures of each row."""
@@ -196,6 +215,19 @@ class Backbone(nn.Module):
     def new_memory(self) -> Any:
         """For `read`: keys and values of all it has read."""
         return DynamicCache(config=self.model.config.get_text_config())
+
+    @torch.no_grad()
+    def _blank(self) -> Seen:
+        """A row of black pictures: how many tokens they make is the same for all."""
+        if self._black is None:
+            device = self.model.get_input_embeddings().weight.device
+            black = {
+                name: torch.zeros(1, *shape, dtype=torch.uint8, device=device)
+                for name, shape in self.spec.cameras.items()
+            }
+            before = {f"{name}.previous": black[name] for name in self.spec.previous}
+            self._black = self.see(black | before)
+        return self._black
 
     def _camera(self, name: str, observation: Mapping[str, Tensor]) -> Seen:
         """One camera, the frame of one step before first where it is seen as well."""

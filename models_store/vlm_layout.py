@@ -154,4 +154,9 @@ def check_model(model: Any, folder: Path) -> int:
         raise LearningError(
             f"{name} in {folder} has no image token (image_token_id in config.json)."
         )
+    words = model.get_input_embeddings().weight.shape[0]
+    if token >= words:
+        raise LearningError(
+            f"{name} in {folder} has {words} token embeddings and none for its image token {token}."
+        )
     return int(token)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from models_store.compact_spec import CompactSpec
-from models_store.efm import EFM, LookingEFM
+from models_store.efm import EFM, SmallEFM
 from models_store.instructions import Instructions
 from practice.embodiments.interface import Scenes, ShowsScenes
 from practice.fleet.drivers import tensors
@@ -38,7 +38,7 @@ class Grounding:
     """Trains what `model.look` depends on, through a small head of its own that is thrown away."""
 
     def __init__(
-        self, config: SFTConfig, model: LookingEFM, show: ShowsScenes, texts: tuple[str, ...]
+        self, config: SFTConfig, model: SmallEFM, show: ShowsScenes, texts: tuple[str, ...]
     ) -> None:
         """Pictures are drawn at the first step; `texts` are instructions beside the robot's own."""
         self.total = config.grounding_steps
@@ -155,7 +155,7 @@ def grounding(
     Raises:
         LearningError: the model would stay blind.
     """
-    if not new or not isinstance(model, LookingEFM):
+    if not new or not isinstance(model, SmallEFM):
         return None
     if not isinstance(model.spec, CompactSpec):
         return None

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models_store.efm import EFM, SEEN, LookingEFM
+from models_store.efm import EFM, SEEN, SmallEFM
 from models_store.instructions import Instructions
 from models_store.words import mirrored
 from practice.embodiments.spec import Mirror, is_camera
@@ -166,7 +166,7 @@ class Looked:
         return torch.cat([side.observation[SEEN] for side in self._sides])
 
     @torch.no_grad()
-    def look(self, model: LookingEFM, count: int) -> None:
+    def look(self, model: SmallEFM, count: int) -> None:
         """Look at the next `count` rows."""
         end = min(self.done + count, len(self._rows))
         size = self._rows.at_once(_AT_ONCE)

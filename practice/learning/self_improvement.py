@@ -82,9 +82,7 @@ class SelfImprovement:
         for parameter in self._model.parameters():
             parameter.requires_grad_(id(parameter) in trained)
         self._optimizer = optim.adam(
-            [parameter for _, parameter in self._named],
-            learning_rate=config.learning_rate,
-            eps=config.adam_eps,
+            [p for _, p in self._named], learning_rate=config.learning_rate, eps=config.adam_eps
         )
         if config.carry_optimizer:
             optim.load_moments(self._optimizer, self._named, policy.optimizer or {})

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from models_store.checkpoint import EFMCheckpoint
-from models_store.efm import EFM, LookingEFM
+from models_store.efm import EFM, SmallEFM
 from models_store.spec import ModelSpec
 from practice.embodiments.spec import EmbodimentSpec, Mirror
 from practice.learning import optim
@@ -241,7 +241,7 @@ class SFT:
 
     def _look(self, lessons: Looked) -> Report:
         """At the next pictures, once and for all."""
-        assert isinstance(self._model, LookingEFM)
+        assert isinstance(self._model, SmallEFM)
         lessons.look(self._model, _LOOKS)
         if lessons is self._rows and lessons.finished and not self._parents:
             self._model.calibrate(lessons.seen)

@@ -10,11 +10,12 @@ import torch
 
 from models_store.checkpoint import EFMCheckpoint
 from models_store.state_file import load_tree, save_tree
+from models_store.vlm import Vlm
+from models_store.vlm_backbone import Backbone, Seen
 from models_store.vlm_spec import VlmSpec
 from practice.embodiments.language_table.embodiment import LanguageTable
 from practice.embodiments.point_mass import PointMass
 from practice.fleet.demonstrations import make_demonstrations
-from practice.fleet.sight import OneLook, make_sight
 from practice.learning.config import EvaluationConfig, PracticeConfig, SFTConfig
 from practice.learning.data import Demonstrations
 from practice.learning.errors import LearningError
@@ -164,17 +165,48 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole(
         torch.testing.assert_close(gradients[1][name], values, atol=1e-5, rtol=1e-3)
 
 
-def test_a_temperature_is_handed_on_and_pictures_are_kept_not_what_was_seen(
-    data: Demonstrations, stage1: dict[str, EFMCheckpoint]
-) -> None:
+def test_a_temperature_is_handed_on(data: Demonstrations) -> None:
     cold = finish(SFT(STAGE1.replace(steps=1, temperature=0.5), data, SPEC)).checkpoints()["policy"]
     assert isinstance(cold.spec, VlmSpec)
     assert cold.spec.temperature == 0.5
-    run = practise(stage1)
-    sight = make_sight(
-        run._fleet.driver, run._judge, run._fleet._mind, num_robots=8, cameras=(CAMERA,)
-    )
-    assert not isinstance(sight, OneLook)
+
+
+def test_one_look_serves_policy_judge_and_learning(
+    stage1: dict[str, EFMCheckpoint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The vision tower is most of a small model: it runs once per observation, and to the same end."""
+    seen: list[int] = []
+    see = Backbone.see
+
+    def counted(self: Backbone, observation: dict[str, torch.Tensor]) -> Seen:
+        if observation[CAMERA].any():  # each model once sees how much it makes of a black picture
+            seen.append(len(observation[CAMERA]))
+        return see(self, observation)
+
+    def practised(most: int) -> tuple[list[Report], int]:
+        monkeypatch.setattr("practice.fleet.sight._MOST_KEPT", most)
+        run, reports = practise(stage1, evaluate_every=0, returns="window"), []
+        seen.clear()
+        while not run.finished:
+            reports.append(run.step())
+        return reports, sum(seen)
+
+    monkeypatch.setattr(Backbone, "see", counted)
+    kept, once = practised(2**27)
+    forgotten, twice = practised(0)
+    monkeypatch.setattr(Vlm, "looks_like", lambda *_: False)
+    apart, thrice = practised(0)
+    steps = kept[-1].env_steps
+    starts = 8 + kept[-1].episodes_total
+    assert once <= steps + starts
+    # 32 tuples are learned from, and drift is measured on them by policy and anchor.
+    assert twice == once + 2 * (32 + 2 * 32)
+    assert thrice == twice + steps
+    for other in (forgotten, apart):
+        assert other[-1].values == pytest.approx(kept[-1].values, rel=1e-3, abs=1e-5)
+
+
+def test_an_old_episode_can_be_judged(stage1: dict[str, EFMCheckpoint]) -> None:
     distance, spread = judged(stage1["reward"].build(), demonstrations(4)[0])
     assert len(distance) == len(spread) > 3
 
@@ -185,6 +217,7 @@ def test_a_temperature_is_handed_on_and_pictures_are_kept_not_what_was_seen(
         ({"trains": "heads"}, "trains is 'heads', which is for small models"),
         ({"grounding_steps": 5}, "grounding_steps is 5"),
         ({"base": "../secrets"}, "neither the name of a folder in EFM_BASES"),
+        ({"base": 5}, "base is 5; it must be of type text"),
         ({"base": "/etc"}, "neither the name of a folder in EFM_BASES"),
         ({"base": "someone/model"}, "owner/name@revision on the Hub"),
         ({"freeze_vision": False}, "set freeze_vision to true, or lora_rank to 0"),

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import transformers
 from torch import Tensor
 
 from models_store.actions import ActionDistribution, CategoricalActions, bin_centres, draw
 from models_store.checkpoint import EFMCheckpoint
+from models_store.efm import SEEN
 from models_store.instructions import Instructions
 from models_store.normalisation import Moments, Normalisation
 from models_store.vlm import Vlm
 from models_store.vlm_base import load_base
 from models_store.vlm_files import base_digest
+from models_store.vlm_layout import processing
 from models_store.vlm_spec import VlmSpec
 from models_store.vlm_tokens import TokenActions
 from tests.models_store.tiny_vlms import KINDS, make_base
@@ -178,3 +182,54 @@ def test_a_row_says_the_same_whoever_is_beside_it(
             torch.testing.assert_close(
                 steps.logits, progress.logits[which : which + 1], atol=2e-5, rtol=0
             )
+
+
+@pytest.mark.parametrize("readout", ["queries", "tokens"])
+@pytest.mark.parametrize("kind", ["paligemma", "smolvlm", "qwen3_vl"])
+def test_what_was_seen_can_be_given_instead(
+    kind: str, readout: str, bases: dict[str, Path]
+) -> None:
+    model = built(spec_of(bases[kind], readout=readout))
+    observation, asked, action = seen(3), told(2, 1, 0), torch.zeros(3, 3)
+    with torch.inference_mode():
+        sight = model.look(observation, asked)
+        assert sight.shape == (3, model.sight)
+        one, ahead = model.score(observation, asked, action)
+        two, after = model.score({SEEN: sight}, asked, action)
+    torch.testing.assert_close(two, one, atol=2e-5, rtol=0)
+    torch.testing.assert_close(after.logits, ahead.logits, atol=2e-5, rtol=0)
+
+
+def test_who_sees_alike(bases: dict[str, Path]) -> None:
+    one = built(spec_of(bases["smolvlm"]))
+    assert one.looks_like(built(spec_of(bases["smolvlm"]), seed=2))
+    assert not one.looks_like(built(spec_of(bases["idefics3"])))
+    assert not one.looks_like(built(spec_of(bases["smolvlm"], previous=())))
+    full = {"lora_rank": 0, "freeze_vision": False}
+    two, three = (built(spec_of(bases["smolvlm"], **full), seed=seed) for seed in (1, 2))
+    assert two.looks_like(two)
+    assert not two.looks_like(three), "what sees was trained apart"
+
+
+@pytest.mark.parametrize(("kind", "tokens"), [("paligemma", 16), ("idefics3", 4), ("llava", 16)])
+def test_prompts_are_those_of_the_models_own_processor(
+    kind: str, tokens: int, bases: dict[str, Path]
+) -> None:
+    """Where transformers can make one; Qwen-VL's and SmolVLM's need torchvision."""
+    made = processing(bases[kind], kind)
+    pictures = [np.full((24, 32, 3), 90, dtype=np.uint8)] * 2
+    ids, _ = made.prompt(TEXTS[1], (tokens,) * 2, ((24, 32, 3),) * 2)
+    own = processing(bases[kind], kind)  # processors add words to the tokenizer they are given
+    words: dict[str, object] = {}
+    if kind == "paligemma":
+        processor: Any = transformers.PaliGemmaProcessor(own.images, own.tokenizer)
+        text = f"<image><image>{TEXTS[1]}"
+    elif kind == "idefics3":
+        processor = transformers.Idefics3Processor(own.images, own.tokenizer, image_seq_len=tokens)
+        text = f"<|im_start|>User:<image><image>{TEXTS[1]}<end_of_utterance>\nAssistant:"
+        words = {"do_image_splitting": False}
+    else:
+        processor = transformers.AutoProcessor.from_pretrained(bases[kind], backend="pil")
+        text = f"<image><image>{TEXTS[1]}\n"
+    theirs = processor(images=pictures, text=[text], **words)["input_ids"][0]
+    assert ids == list(theirs)
