@@ -147,6 +147,7 @@ class CompactEFM(EFM):
             if of is None:
                 parts.append(eye(pictures, asking[which]))
             else:
+                assert isinstance(eye, Eye)
                 parts.append(eye.find(eye.features(pictures)[of], asking[which]))
         if self.spec.observation:
             state = torch.cat([observation[name] for name in self.spec.observation], dim=-1)

@@ -7,6 +7,9 @@ from django.conf import settings
 
 from models_store.store import BlobStore, DiskBlobStore
 
+PRETRAINED = "pretrained"
+"""The folder of pretrainings."""
+
 
 def blobs() -> BlobStore:
     """The blob store that the settings name."""
@@ -49,6 +52,11 @@ def resume_key(run_id: int, attempt: int, commit: int) -> str:
 def checkpoint_key(digest: str) -> str:
     """Key of a checkpoint folder, by its digest."""
     return f"checkpoints/{digest[:2]}/{digest}"
+
+
+def pretraining_key(name: str) -> str:
+    """Key of the folder of a pretraining, by the name it was given."""
+    return f"{PRETRAINED}/{name}"
 
 
 def film_key(tag: str) -> str:

@@ -38,7 +38,7 @@ class SettingFact:
     """One field of a config, for a form or a table of options."""
 
     name: str
-    kind: Literal["int", "float", "bool", "choice"]
+    kind: Literal["int", "float", "bool", "choice", "text"]
     default: Any
     optional: bool
     """Whether None is a value, meaning: as the task says."""
@@ -102,13 +102,21 @@ class Config:
         return dataclasses.replace(self, **changes)
 
 
+_KINDS: dict[type, Literal["int", "float", "bool", "text"]] = {
+    int: "int",
+    float: "float",
+    bool: "bool",
+    str: "text",
+}
+
+
 def _fact(item: dataclasses.Field[Any], hint: Any) -> SettingFact:
     optional = type(None) in get_args(hint)
     plain = next(arm for arm in get_args(hint) if arm is not type(None)) if optional else hint
     choices = () if isinstance(plain, type) else tuple(get_args(plain))
     return SettingFact(
         name=item.name,
-        kind="choice" if choices else plain.__name__,
+        kind="choice" if choices else _KINDS[plain],
         default=item.default,
         optional=optional,
         choices=choices,
@@ -128,9 +136,11 @@ def _check(fact: SettingFact, value: Any) -> None:
                 f"{fact.name} is {value!r}; choose one of: {', '.join(fact.choices)}."
             )
         return
-    wanted: Any = {"int": int, "float": float, "bool": bool}[fact.kind]
+    wanted: Any = next(plain for plain, kind in _KINDS.items() if kind == fact.kind)
     if type(value) is not wanted or (wanted is float and not math.isfinite(value)):
         raise LearningError(f"{fact.name} is {value!r}; it must be of type {fact.kind}.")
+    if wanted is str:
+        return
     low = -math.inf if fact.minimum is None else fact.minimum
     high = math.inf if fact.maximum is None else fact.maximum
     if not low <= value <= high:

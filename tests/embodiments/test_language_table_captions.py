@@ -27,6 +27,10 @@ from practice.embodiments.point_mass import PointMass
 
 TABLES = (LANGUAGE_TABLE_4, LANGUAGE_TABLE, BANANA_TABLE, BANANA_TABLE_BLOCKS)
 COUNTS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8}
+AXIS = {"left": 0, "right": 0, "top": 1, "bottom": 1}
+WAYS = {way: way for way in AXIS} | {
+    "above": "top", "up": "top", "upper": "top", "below": "bottom", "down": "bottom", "lower": "bottom",
+}  # fmt: skip
 Place = NDArray[np.float64]
 
 
@@ -46,39 +50,45 @@ def things_in(text: str, things: tuple[Thing, ...]) -> list[int]:
     return found
 
 
-def far_from_line(value: float, word: str) -> bool:
-    return {"left": value < 0, "bottom": value < 0, "right": value > 0, "top": value > 0}[word]
+def beyond(place: Place, way: str, least: float = 0.0) -> bool:
+    """Whether a place is farther than this from the middle line, that way."""
+    sign = -1.0 if way in ("left", "bottom") else 1.0
+    return bool(sign * place[AXIS[way]] > least)
 
 
 def plainly(text: str, places: Place, things: tuple[Thing, ...]) -> bool:
     """Whether the sentence is so, without any band in between."""
     named = [places[i] for i in things_in(text, things)]
-    text = text.replace("upper", "top").replace("lower", "bottom")
-    ways = re.findall(r"\b(left|right|top|bottom|above|below|up|down)\b", text)
-    ways = [{"above": "top", "up": "top", "below": "bottom", "down": "bottom"}.get(w, w) for w in ways]  # fmt: skip
-    axis = {"left": 0, "right": 0, "top": 1, "bottom": 1}
-    if counted := re.match(r"(\w+) things? (is|are) in", text):
-        (way,) = ways
-        number = sum(far_from_line(place[axis[way]], way) for place in places)
-        assert (counted[2] == "is") == (counted[1] == "one")
-        return number == COUNTS[counted[1]]
-    if "together" in text:
-        return max(np.linalg.norm(a - b) for a, b in combinations(named, 2)) < 0.12
-    if "nearer" in text:
-        first, second, third = named
-        former = bool(np.linalg.norm(first - third) < np.linalg.norm(second - third))
-        return former == ("former" in text)
-    if len(named) == 2 and not ways:
-        apart = float(np.linalg.norm(named[0] - named[1]))
-        return apart > 0.14 if "far" in text else apart < 0.09
-    if len(named) == 1 and not ways:
-        assert re.search("middle|center", text)
-        return bool(abs(named[0][0]) < 0.07 and abs(named[0][1]) < 0.055)
+    ways = [WAYS[word] for word in text.split() if word in WAYS]
+    if not named:
+        return counted(text, places, ways)
+    if not ways:
+        return related(text, named)
     away = named[0] - named[1] if len(named) == 2 else named[0]
-    if len(named) == 1 and len(ways) == 1:
-        limit = 0.07 if axis[ways[0]] == 0 else 0.045
-        return bool(far_from_line(away[axis[ways[0]]], ways[0]) and abs(away[axis[ways[0]]]) > limit)  # fmt: skip
-    return all(far_from_line(away[axis[way]], way) for way in ways)
+    if len(named) == 2 or len(ways) == 2:
+        return all(beyond(away, way) for way in ways)
+    return beyond(away, ways[0], 0.07 if AXIS[ways[0]] == 0 else 0.045)
+
+
+def counted(text: str, places: Place, ways: list[str]) -> bool:
+    found = re.match(r"(\w+) things? (is|are) in", text)
+    assert found, text
+    assert len(ways) == 1
+    assert (found[2] == "is") == (found[1] == "one")
+    return sum(beyond(place, ways[0]) for place in places) == COUNTS[found[1]]
+
+
+def related(text: str, named: list[Place]) -> bool:
+    apart = [float(np.linalg.norm(a - b)) for a, b in combinations(named, 2)]
+    if "together" in text:
+        return max(apart) < 0.12
+    if "nearer" in text:
+        _, former, latter = apart
+        return (former < latter) == ("former" in text)
+    if len(named) == 2:
+        return apart[0] > 0.14 if "far" in text else apart[0] < 0.09
+    assert re.search("middle|center", text)
+    return bool(abs(named[0][0]) < 0.07 and abs(named[0][1]) < 0.055)
 
 
 def places_of(table: Table, count: int, seed: int) -> tuple[NDArray[np.uint8], Place]:
@@ -126,7 +136,8 @@ def test_words_alone_do_not_tell_true_from_false() -> None:
 def test_a_picture_is_told_about_in_many_ways() -> None:
     told = LanguageTable(LANGUAGE_TABLE_4).captioned(400, seed=2, captions=4)
     sentences = sentences_of(FOUR)
-    kind_of = dict(zip(sentences.said[:, 0].tolist(), np.repeat(sentences.kind, np.diff(sentences.first)).tolist(), strict=True))  # fmt: skip
+    kinds_said = np.repeat(sentences.kind, np.diff(sentences.first))
+    kind_of = dict(zip(sentences.said[:, 0].tolist(), kinds_said.tolist(), strict=True))
     kinds = np.vectorize(kind_of.get)(told.caption)
     assert set(kinds.ravel()) == set(range(len(sentences.kinds)))
     assert np.mean([len(set(row)) == 4 for row in kinds]) > 0.95

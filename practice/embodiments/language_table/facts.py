@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations, permutations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from practice.embodiments.language_table.goals import DIRECTIONS, PLACES
 
@@ -81,9 +81,10 @@ def all_facts(things: int) -> tuple[Fact, ...]:
     )
 
 
-def _told(yes: NDArray[np.bool_], no: NDArray[np.bool_]) -> NDArray[np.int8]:
-    assert not (yes & no).any()
-    return yes.astype(np.int8) - no.astype(np.int8)
+def _told(yes: ArrayLike, no: ArrayLike) -> NDArray[np.int8]:
+    """From what surely holds and what surely does not, (N,) bool each."""
+    assert not np.any(np.logical_and(yes, no))
+    return np.asarray(yes, dtype=np.int8) - np.asarray(no, dtype=np.int8)
 
 
 def _apart(places: Places, one: int, other: int) -> NDArray[np.float64]:
