@@ -131,10 +131,18 @@ class CompactEFM(SmallEFM):
             assert isinstance(eye, Eye)
             eye.half_precision = half
 
-    def look(self, observation: Mapping[str, Tensor], instructions: Instructions) -> Tensor:
-        """Places found, a summary of what was asked, and the state, (B, inputs)."""
-        texts, which = self._texts(instructions)
-        queries, asked = self.reader(texts)  # (T, K, cameras x C), (T, K, D)
+    def look(
+        self,
+        observation: Mapping[str, Tensor],
+        instructions: Instructions,
+        of: Tensor | None = None,
+    ) -> Tensor:
+        """Places found, a summary of what was asked, and the state, (B, inputs).
+
+        Where several instructions ask about one picture, `of` (B,) names each one's row of the
+        observation, and every picture is worked through once.
+        """
+        queries, asked, which = self.read(instructions)
         parts = [self.summary(asked).flatten(1)[which]]
         for eye, name, asking in zip(
             self.eyes, self.spec.cameras, queries.chunk(len(self.spec.cameras), dim=-1), strict=True
@@ -142,11 +150,24 @@ class CompactEFM(SmallEFM):
             pictures = [observation[name]]
             if name in self.spec.previous:
                 pictures.append(observation[f"{name}.previous"])
-            parts.append(eye(pictures, asking[which]))
+            if of is None:
+                parts.append(eye(pictures, asking[which]))
+            else:
+                assert isinstance(eye, Eye)
+                parts.append(eye.find(eye.features(pictures)[of], asking[which]))
         if self.spec.observation:
             state = torch.cat([observation[name] for name in self.spec.observation], dim=-1)
-            parts.append((state - self.state_mean) / self.state_std)
+            measured = (state - self.state_mean) / self.state_std
+            parts.append(measured if of is None else measured[of])
         return torch.cat(parts, dim=-1)
+
+    def read(self, instructions: Instructions) -> tuple[Tensor, Tensor, Tensor]:
+        """Of the T different texts of B rows the queries, (T, K, cameras x C), and what they ask for,
+        (T, K, D); and which row has which text, (B,).
+        """
+        texts, which = self._texts(instructions)
+        queries, asked = self.reader(texts)
+        return queries, asked, which
 
     def _measured(self, seen: Tensor) -> Tensor:
         return (seen - self.seen_mean) / self.seen_std if self.spec.calibrated else seen
@@ -198,7 +219,10 @@ class Eye(nn.Module):
 
     def forward(self, pictures: list[Tensor], queries: Tensor) -> Tensor:
         """Frames (B, H, W, 3) uint8 and queries (B, K, C) to (B, 3 K)."""
-        grid = self._features(pictures)  # (B, cells, C)
+        return self.find(self.features(pictures), queries)
+
+    def find(self, grid: Tensor, queries: Tensor) -> Tensor:
+        """Features (B, cells, C) and queries (B, K, C) to the places found, (B, 3 K)."""
         grid = grid - grid.mean(dim=1, keepdim=True)
         strength = SHARPNESS / math.sqrt(grid.shape[-1])
         light = torch.bmm(grid, queries.transpose(1, 2)) * strength + self.darkness
@@ -208,8 +232,8 @@ class Eye(nn.Module):
         centre = weighed[..., :2] / mass
         return torch.cat([centre * PLACE_SCALE, mass.log()], dim=-1).flatten(1)
 
-    def _features(self, pictures: list[Tensor]) -> Tensor:
-        """(B, cells, C) float32."""
+    def features(self, pictures: list[Tensor]) -> Tensor:
+        """Frames (B, H, W, 3) uint8 to (B, cells, C) float32, the cells row by row."""
         joined = torch.cat(pictures, dim=-1) if len(pictures) > 1 else pictures[0]
         assert joined.dtype == torch.uint8, "cameras give bytes"
         kind = torch.bfloat16 if self.half_precision else torch.float32

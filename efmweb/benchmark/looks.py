@@ -44,7 +44,7 @@ class _SoftmaxEye(Eye):
 
     def forward(self, pictures: list[Tensor], queries: Tensor) -> Tensor:
         """Frames (B, H, W, 3) uint8 and queries (B, K, C) to (B, 3 K)."""
-        grid = _centred(self._features(pictures))
+        grid = _centred(self.features(pictures))
         strength = SHARPNESS / math.sqrt(grid.shape[-1]) * self.sharpness.exp()
         light = torch.bmm(queries * strength[:, None], grid.transpose(1, 2))  # (B, K, cells)
         centre = light.softmax(dim=-1) @ self.places[:, :2]
@@ -65,7 +65,7 @@ class _ReadingEye(Eye, ABC):
 
     def forward(self, pictures: list[Tensor], queries: Tensor) -> Tensor:
         """Frames (B, H, W, 3) uint8 and queries (B, K, C) to (B, 3 K)."""
-        values: Tensor = self.norm(self.read(_centred(self._features(pictures)), queries))
+        values: Tensor = self.norm(self.read(_centred(self.features(pictures)), queries))
         return values
 
     @abstractmethod

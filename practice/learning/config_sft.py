@@ -96,6 +96,11 @@ class SFTConfig(Config):
     grounding_rate: float = setting(
         2e-3, help="Peak of the one-cycle schedule of grounding.", minimum=1e-7, maximum=1.0
     )
+    pretrained: str | None = setting(
+        None,
+        help="Cameras: the name of a pretraining (manage.py pretrain) whose seeing and reading a new "
+        "model begins with. Empty: from scratch.",
+    )
     trains: Literal["all", "heads"] = setting(
         "all",
         help="Cameras: train the whole model, or only the two heads that act and judge; what sees "

@@ -148,9 +148,16 @@ class Grounding:
 
 
 def grounding(
-    config: SFTConfig, model: EFM, embodiment: object, texts: tuple[str, ...], *, new: bool
+    config: SFTConfig,
+    model: EFM,
+    embodiment: object,
+    texts: tuple[str, ...],
+    *,
+    new: bool,
+    blind: bool = True,
 ) -> Grounding | None:
-    """What there is to do before Stage 1 of this model; None where there is nothing.
+    """What there is to do before Stage 1 of this model; None where there is nothing. `blind` says
+    whether a new model has not been pretrained.
 
     Raises:
         LearningError: the model would stay blind.
@@ -161,7 +168,7 @@ def grounding(
         return None
     if config.grounding_steps and isinstance(embodiment, ShowsScenes):
         return Grounding(config, model, embodiment, texts)
-    if heads_only(model, config):
+    if blind and heads_only(model, config):
         raise LearningError(
             "A new model that is not grounded and learns its heads alone stays blind: set trains "
             "to all, or grounding_steps above 0 for a robot whose simulator can draw scenes."

@@ -38,6 +38,7 @@ from practice.learning.config import SFTConfig
 from practice.learning.data import Demonstrations, split
 from practice.learning.errors import LearningError
 from practice.learning.grounding import Grounding, grounding
+from practice.learning.pretrained import adopt, origins
 from practice.learning.revision import code_revision
 from practice.learning.rows import Looked, Rows
 from practice.learning.types import Report, Tree
@@ -59,24 +60,31 @@ class SFT:
         *,
         device: str = "cpu",
         initial: EFMCheckpoint | None = None,
+        pretrained: EFMCheckpoint | None = None,
         show: object = None,
     ) -> None:
-        """Train a new model, or go on training `initial`, which must fit the demonstrations.
-        `show`, an embodiment, draws the pictures for grounding where it can.
+        """Train a new model, or go on training `initial`, which must fit the demonstrations. A new one
+        may see and read as `pretrained` does. `show`, an embodiment, draws the pictures for
+        grounding where it can.
         """
         check_fit(demonstrations, spec)
         self.config, self._device = config, device
         self._train, self._validation, self._kept = split(demonstrations, config)
-        self._parents = {"initial": initial.digest} if initial else {}
+        self._parents = origins(config, initial, pretrained)
+        self._new = initial is None
         self._model_spec = initial.spec if initial else model_spec(config, spec)
         self._normalisation = (
             initial.normalisation if initial else measure(self._train, self._model_spec)
         )
         self._model = first_model(config, self._model_spec, self._normalisation, initial).to(device)
+        if pretrained is not None:
+            adopt(self._model, pretrained)
         self._model.set_precision(config.precision)
         self._model.set_recomputing(config.recompute)
         texts = demonstrations.instructions
-        self._grounding = grounding(config, self._model, show, texts, new=initial is None)
+        self._grounding = grounding(
+            config, self._model, show, texts, new=self._new, blind=pretrained is None
+        )
         self._named = trained(self._model, config)
         self._optimizer = self._adam()
         self._generator = torch.Generator().manual_seed(config.seed)
@@ -243,7 +251,7 @@ class SFT:
         """At the next pictures, once and for all."""
         assert isinstance(self._model, SmallEFM)
         lessons.look(self._model, _LOOKS)
-        if lessons is self._rows and lessons.finished and not self._parents:
+        if lessons is self._rows and lessons.finished and self._new:
             self._model.calibrate(lessons.seen)
         return self._report({}, [f"Looked at {lessons.done:,} pictures."])
 
