@@ -285,9 +285,9 @@ def test_people_without_a_role_are_shown_nothing(vera: User) -> None:
 def test_an_episode_without_frames_says_so_and_plays_nothing(vera: User) -> None:
     [episode] = make_episodes(count=1)
     url = f"/episodes/{episode.pk}/"
-    assert "js/replay" in signed_in(vera).get(url).content.decode()
+    assert 'js/replay.js"' in signed_in(vera).get(url).content.decode()
     Episode.objects.filter(pk=episode.pk).update(blob_key="")
     page = signed_in(vera).get(url).content.decode()
     assert "The frames of this episode were not kept" in page
-    assert "js/replay" not in page
+    assert 'js/replay.js"' not in page
     assert 'data-now="return"' not in page
