@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models_store.efm import EFM, SEEN, SmallEFM
+from models_store.efm import EFM, SEEN, LookingEFM
 from models_store.instructions import Instructions
 from models_store.words import mirrored
 from practice.embodiments.spec import Mirror
@@ -18,9 +18,6 @@ from practice.learning.data import Demonstrations
 
 _AT_ONCE = 512
 """Rows per look; the activations of many more would not fit a small machine."""
-
-_UNREAD = Instructions.same("", 0)
-"""Who has seen has read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +125,7 @@ class Rows:
 
 
 class Looked:
-    """Rows that a model which no longer learns to see has looked at, each once, on each side of the
+    """Rows that a model which does not learn to see has looked at, each once, on each side of the
     mirror. Batches are those of `Rows`, and cost a fraction.
     """
 
@@ -151,7 +148,7 @@ class Looked:
         return torch.cat([side.observation[SEEN] for side in self._sides])
 
     @torch.no_grad()
-    def look(self, model: SmallEFM, count: int) -> None:
+    def look(self, model: LookingEFM, count: int) -> None:
         """Look at the next `count` rows."""
         end = min(self.done + count, len(self._rows))
         for first in range(self.done, end, _AT_ONCE):
@@ -181,7 +178,7 @@ def _picked(lesson: Lesson, rows: Tensor) -> Lesson:
         lesson.action[rows],
         lesson.acted[rows],
         lesson.steps_to_go[rows],
-        lesson.instructions.rows(rows.cpu().numpy()) if len(lesson.instructions) else _UNREAD,
+        lesson.instructions.rows(rows.cpu().numpy()),
     )
 
 
@@ -191,5 +188,8 @@ def _joined(lessons: list[Lesson]) -> Lesson:
         torch.cat([lesson.action for lesson in lessons]),
         torch.cat([lesson.acted for lesson in lessons]),
         torch.cat([lesson.steps_to_go for lesson in lessons]),
-        _UNREAD,
+        Instructions(
+            lessons[0].instructions.texts,
+            np.concatenate([lesson.instructions.index for lesson in lessons]),
+        ),
     )
