@@ -63,27 +63,24 @@ class SFT:
         pretrained: EFMCheckpoint | None = None,
         show: object = None,
     ) -> None:
-        """Train a new model, or go on training `initial`, which must fit the demonstrations. A new one
-        may see and read as `pretrained` does. `show`, an embodiment, draws the pictures for
-        grounding where it can.
+        """Train a new model, which may see and read as `pretrained` does, or go on with `initial`, which must
+        fit the demonstrations. `show`, an embodiment, draws the pictures for grounding if it can.
         """
         check_fit(demonstrations, spec)
         self.config, self._device = config, device
         self._train, self._validation, self._kept = split(demonstrations, config)
         self._parents = origins(config, initial, pretrained)
-        self._new = initial is None
         self._model_spec = initial.spec if initial else model_spec(config, spec)
         self._normalisation = (
             initial.normalisation if initial else measure(self._train, self._model_spec)
         )
         self._model = first_model(config, self._model_spec, self._normalisation, initial).to(device)
-        if pretrained is not None:
-            adopt(self._model, pretrained)
+        adopt(self._model, pretrained)
         self._model.set_precision(config.precision)
         self._model.set_recomputing(config.recompute)
         texts = demonstrations.instructions
         self._grounding = grounding(
-            config, self._model, show, texts, new=self._new, blind=pretrained is None
+            config, self._model, show, texts, new=initial is None, blind=pretrained is None
         )
         self._named = trained(self._model, config)
         self._optimizer = self._adam()
@@ -254,7 +251,7 @@ class SFT:
         model = self._model
         assert isinstance(model, LookingEFM)
         lessons.look(model, _LOOKS * model.rows_at_once)
-        new = lessons is self._rows and lessons.finished and self._new
+        new = lessons is self._rows and lessons.finished and "initial" not in self._parents
         if new and isinstance(model, SmallEFM):
             model.calibrate(lessons.seen)
         return self._report({}, [f"Looked at {lessons.done:,} pictures."])
