@@ -31,6 +31,7 @@ from models_store.errors import CheckpointError
 from models_store.mlp import MLPModel
 from models_store.normalisation import Normalisation
 from models_store.specs import Spec, spec_from_json
+from models_store.vlm_spec import VlmSpec
 
 FORMAT = "efmweb-checkpoint/1"
 MANIFEST = "manifest.json"
@@ -152,6 +153,11 @@ def _model(spec: Spec, normalisation: Normalisation) -> EFM:
     """An untrained model of the described kind."""
     if isinstance(spec, CompactSpec):
         return CompactEFM(spec, normalisation)
+    if isinstance(spec, VlmSpec):
+        # Seconds of importing transformers, for those who use it alone.
+        from models_store.vlm import make_vlm  # noqa: PLC0415
+
+        return make_vlm(spec, normalisation)
     return MLPModel(spec, normalisation)
 
 

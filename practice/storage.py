@@ -11,6 +11,9 @@ from django.conf import settings
 from models_store.store import BlobStore, DiskBlobStore
 from practice.learning.frame_cache import FrameCache
 
+PRETRAINED = "pretrained"
+"""The folder of pretrainings."""
+
 
 def blobs() -> BlobStore:
     """The blob store that the settings name."""
@@ -70,6 +73,11 @@ def checkpoint_key(digest: str) -> str:
 def video_key(sha256: str, *, recoded: bool = False) -> str:
     """Key of a camera's video that an import came with, by the content it had there; `recoded`: as browsers can play it."""
     return f"videos/{sha256[:2]}/{sha256}{'-h264' if recoded else ''}.mp4"
+
+
+def pretraining_key(name: str) -> str:
+    """Key of the folder of a pretraining, by the name it was given."""
+    return f"{PRETRAINED}/{name}"
 
 
 def film_key(tag: str) -> str:

@@ -45,7 +45,7 @@ Progress = Callable[[str, float], None]
 class Extent:
     """How much is measured."""
 
-    episodes: int = 24
+    episodes: int = 12
     """Of the archive that is imported, exported and learned from, round by round."""
 
     large: int = 2_000_000_000
@@ -68,6 +68,7 @@ def data(*, progress: Progress | None = None, extent: Extent | None = None) -> d
         ServiceError: the disk has no room for it, or a process ended.
     """
     tell, extent = progress or (lambda _text, _share: None), extent or Extent()
+    load = os.getloadavg()[0]
     _check_machine(extent)
     with ExitStack() as stack:
         folder = stack.enter_context(_folder())
@@ -76,9 +77,11 @@ def data(*, progress: Progress | None = None, extent: Extent | None = None) -> d
         own = {"EFM_VAR": str(folder / "var"), "EFM_BLOBS": "", "EFM_EMBODIMENTS": ""}
         environment = os.environ | stack.enter_context(scratch_database()) | own
         stack.callback(_forget_messages, environment["EFM_REDIS_PREFIX"])
-        figures = _images(folder, environment, extent, tell) | _video(
-            folder, environment, extent, tell
-        )
+        figures = {
+            **_images(folder, environment, extent, tell),
+            **_video(folder, environment, extent, tell),
+            "load_average": load,
+        }
     bars = [
         {
             "name": name,

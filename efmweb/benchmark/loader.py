@@ -29,7 +29,7 @@ from practice.learning.sft import SFT
 if TYPE_CHECKING:
     from practice.models import Run
 
-BATCHES = 10
+BATCHES, STEPS = 10, 3
 """Batches, and optimiser steps, between two looks at the clock."""
 
 SOURCES = ("memory", "cache", "cold")
@@ -44,9 +44,7 @@ class Loading:
         self.run = _run(dataset)
         self.spec = embodiment(self.run.task.embodiment).spec
         known = SFTConfig.from_json(self.run.config)
-        self.config = known.replace(
-            validation_fraction=0.0, validate_every=BATCHES, steps=10_000_000
-        )
+        self.config = known.replace(validation_fraction=0.0, validate_every=STEPS, steps=10_000_000)
         began = time.perf_counter()
         mapped = self._demonstrations(in_memory=0)
         seconds = time.perf_counter() - began
@@ -83,7 +81,7 @@ class Loading:
 
             def some(work: SFT = work) -> int:
                 work.step()
-                return BATCHES
+                return STEPS
 
             found[name] = self._speed(name, some, seconds)
         return found

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models_store.checkpoint import EFMCheckpoint
-from models_store.compact import PLACE_SCALE, SHARPNESS, CompactEFM, Eye
+from models_store.compact import CompactEFM
+from models_store.compact_eye import PLACE_SCALE, SHARPNESS, Eye
 from models_store.compact_spec import CompactSpec
 from models_store.normalisation import Normalisation
 
@@ -44,7 +45,7 @@ class _SoftmaxEye(Eye):
 
     def forward(self, pictures: list[Tensor], queries: Tensor) -> Tensor:
         """Frames (B, H, W, 3) uint8 and queries (B, K, C) to (B, 3 K)."""
-        grid = _centred(self._features(pictures))
+        grid = _centred(self.features(pictures))
         strength = SHARPNESS / math.sqrt(grid.shape[-1]) * self.sharpness.exp()
         light = torch.bmm(queries * strength[:, None], grid.transpose(1, 2))  # (B, K, cells)
         centre = light.softmax(dim=-1) @ self.places[:, :2]
@@ -65,7 +66,7 @@ class _ReadingEye(Eye, ABC):
 
     def forward(self, pictures: list[Tensor], queries: Tensor) -> Tensor:
         """Frames (B, H, W, 3) uint8 and queries (B, K, C) to (B, 3 K)."""
-        values: Tensor = self.norm(self.read(_centred(self._features(pictures)), queries))
+        values: Tensor = self.norm(self.read(_centred(self.features(pictures)), queries))
         return values
 
     @abstractmethod

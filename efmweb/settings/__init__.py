@@ -134,8 +134,9 @@ EFM_BLOBS = Path(ENVIRONMENT.blobs) if ENVIRONMENT.blobs else EFM_VAR / "blobs"
 EFM_RUNS = EFM_VAR / "runs"
 EFM_FRAMES = EFM_VAR / "frames"
 EFM_EMBODIMENTS = Path(ENVIRONMENT.embodiments or EFM_VAR / "embodiments").expanduser().absolute()
+EFM_BASES = Path(ENVIRONMENT.bases or EFM_VAR / "bases").expanduser().absolute()
 # The core knows no Django: here and in every process that is started from here, it looks there.
-os.environ.update(EFM_EMBODIMENTS=str(EFM_EMBODIMENTS))
+os.environ.update(EFM_EMBODIMENTS=str(EFM_EMBODIMENTS), EFM_BASES=str(EFM_BASES))
 FILE_UPLOAD_TEMP_DIR = EFM_VAR / "uploads"
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 # Form fields and JSON bodies; uploaded files are bounded by EFM_UPLOAD_LIMIT instead.

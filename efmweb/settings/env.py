@@ -3,7 +3,7 @@
 `Environment` lists each variable once, with its help; `docs/operations.md` carries the same list
 and a test compares the two. `read()` turns a mapping into an `Environment` and says in one
 sentence which value it cannot use. Nothing else in the project reads configuration from
-`os.environ`. Processes that know no Django find EFM_EMBODIMENTS there, where settings put it.
+`os.environ`. Processes that know no Django find EFM_EMBODIMENTS and EFM_BASES there, where settings put them.
 """
 
 import os
@@ -72,6 +72,12 @@ class Environment:
         "",
         "Folder of the JSON files that declare further robots; what they name is imported by workers. "
         "Unset: EFM_VAR/embodiments.",
+    )
+    bases: str = _variable(
+        "EFM_BASES",
+        "",
+        "Folder of pretrained vision-language models, one folder each, for runs to build upon. "
+        "Unset: EFM_VAR/bases.",
     )
     database_url: str = _variable(
         "DATABASE_URL",

@@ -16,6 +16,7 @@ from practice.frames.connect import live_sink
 from practice.learning.config import EvaluationConfig, PracticeConfig, SFTConfig
 from practice.learning.work import TaskFacts, Work, make_evaluation, make_practice, make_sft
 from practice.models import Checkpoint, Run, Task
+from practice.selectors.pretrainings import check_stored
 
 
 def open_session(run: Run, owner: str, ears: Ears) -> Session | None:
@@ -44,9 +45,9 @@ def build_work(run: Run, robot: Embodiment, *, device: str, told: Told | None = 
     if run.kind == Run.Kind.SFT:
         initial = None if run.policy is None else load_checkpoint(run.policy)
         config = SFTConfig.from_json(run.config)
-        return make_sft(
-            config, demonstrations(run, told=told), robot, device=device, initial=initial
-        )
+        begun = None if config.pretrained is None else load_pretraining(config.pretrained)
+        taught = demonstrations(run, told=told)
+        return make_sft(config, taught, robot, device=device, initial=initial, pretrained=begun)
     policy = load_checkpoint(_needed(run.policy, "policy checkpoint"))
     task = task_facts(run.task)
     sinks = live_sinks(run, robot)
@@ -87,6 +88,18 @@ def load_checkpoint(row: Checkpoint) -> EFMCheckpoint:
     """The checkpoint of a row, its digest checked."""
     folder = storage.blobs().path(f"{row.blob_key}/{MANIFEST}").parent
     return EFMCheckpoint.load(folder, digest=row.digest)
+
+
+def load_pretraining(name: str) -> EFMCheckpoint:
+    """The pretraining that `manage.py pretrain --name` has stored.
+
+    Raises:
+        MissingError: there is none of this name.
+        CheckpointError: it is damaged.
+    """
+    check_stored(name)
+    manifest = storage.blobs().path(f"{storage.pretraining_key(name)}/{MANIFEST}")
+    return EFMCheckpoint.load(manifest.parent)
 
 
 def live_sinks(run: Run, robot: Embodiment) -> Sequence[Sink]:

@@ -156,3 +156,40 @@ class ShowsScenes(Protocol):
         instructions and those of `instructions` that it understands.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Captioned:
+    """N pictures of a robot's world, each with C sentences that are true of it and C that are not.
+
+    No place, no action and no goal comes with them: they are to a small model what captioned pictures
+    on the web are to a large one.
+    """
+
+    observation: Observation
+    """Each camera, name -> (N, H, W, 3)."""
+
+    before: Observation
+    """The same one step earlier."""
+
+    texts: tuple[str, ...]
+    caption: NDArray[np.int64]
+    """(N, C) true sentences, by their positions in `texts`."""
+
+    wrong: NDArray[np.int64]
+    """(N, C) false ones, each a single word away from the true one."""
+
+    def __len__(self) -> int:
+        """N"""
+        return len(self.caption)
+
+
+@runtime_checkable
+class ShowsCaptioned(Protocol):
+    """An embodiment whose simulator can draw its world and say in words what is seen."""
+
+    def captioned(self, count: int, *, seed: int, captions: int) -> Captioned:
+        """At most `count` pictures in random order that follow from the seed, with so many captions
+        each; a picture of which nothing certain can be said is left out.
+        """
+        ...

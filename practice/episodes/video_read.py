@@ -167,8 +167,10 @@ class VideoReader:
         if here <= time + within and key <= here:
             return
         self._seek(time)
-        if self._held is not None and self._time > time + within:
-            self._seek(0.0)  # with B-frames a keyframe may be shown later than it is decoded
+        back = 1.0  # a keyframe that is decoded before our time may be shown after it
+        while self._held is not None and self._time > time + within and back < 4 * time + 4:
+            self._seek(max(0.0, time - back))
+            back *= 4
 
     def _seek(self, time: float) -> None:
         with damage_named(self.file, f"cannot be wound to {time:.3f} s"):
@@ -180,12 +182,12 @@ class VideoReader:
     @property
     def _time(self) -> float:
         """When the held frame is shown, seconds."""
-        return float(
-            self._held.pts * self._base
-        )  # what a drained decoder gives has no time of its own
+        # Not its own `time`: what a drained decoder gives has another base.
+        return float(self._held.pts * self._base)
 
     def _next(self, time: float) -> Any:
         """The next frame; None when there is none. `time` is where we are heading."""
+        self._held = None  # after an error nothing is held, so the next request winds anew
         with damage_named(self.file, f"cannot be decoded on the way to {time:.3f} s"):
             frame = next(self._decoded, None)
         if frame is None:
@@ -193,13 +195,12 @@ class VideoReader:
         self._since_seek += 1
         if frame.pts is None or self._since_seek > self._most + 64:
             raise DatasetError(self.file, f"has frames without an order near {time:.3f} s")
+        shown = f"{frame.pts * self._base:.3f} s"
         if frame.is_corrupt:
-            raise DatasetError(self.file, f"is damaged at {frame.pts * self._base:.3f} s")
+            raise DatasetError(self.file, f"is damaged at {shown}")
         if (frame.height, frame.width) != self.size:
             there, declared = f"{frame.height} x {frame.width}", "{} x {}".format(*self.size)
-            reason = (
-                f"turns to {there} pixels at {frame.pts * self._base:.3f} s; it declares {declared}"
-            )
+            reason = f"turns to {there} pixels at {shown}; it declares {declared}"
             raise DatasetError(self.file, reason)
         return frame
 

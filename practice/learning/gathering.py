@@ -35,7 +35,7 @@ class Pictures:
         self, data: Demonstrations, cameras: Sequence[str], previous: Sequence[str], device: str
     ) -> None:
         """`cameras` are seen as they are at a row, `previous` among them as they were a step before too."""
-        self._device, self._pinned = device, device != "cpu"
+        self._device, self._pinned = device, device.startswith("cuda")
         self._previous = [name for name in cameras if name in previous]
         self._before, self._frame = data.before, data.frame
         self._near: dict[str, Tensor] = {}

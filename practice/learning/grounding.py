@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from models_store.compact_spec import CompactSpec
-from models_store.efm import EFM
+from models_store.efm import EFM, SmallEFM
 from models_store.instructions import Instructions
 from practice.embodiments.interface import Scenes, ShowsScenes
 from practice.fleet.drivers import tensors
@@ -37,7 +37,9 @@ _LONGEST_GRADIENT = 1.0
 class Grounding:
     """Trains what `model.look` depends on, through a small head of its own that is thrown away."""
 
-    def __init__(self, config: SFTConfig, model: EFM, show: ShowsScenes, texts: tuple[str, ...]):
+    def __init__(
+        self, config: SFTConfig, model: SmallEFM, show: ShowsScenes, texts: tuple[str, ...]
+    ) -> None:
         """Pictures are drawn at the first step; `texts` are instructions beside the robot's own."""
         self.total = config.grounding_steps
         self._config, self._model, self._show, self._texts = config, model, show, texts
@@ -146,18 +148,27 @@ class Grounding:
 
 
 def grounding(
-    config: SFTConfig, model: EFM, embodiment: object, texts: tuple[str, ...], *, new: bool
+    config: SFTConfig,
+    model: EFM,
+    embodiment: object,
+    texts: tuple[str, ...],
+    *,
+    new: bool,
+    blind: bool = True,
 ) -> Grounding | None:
-    """What there is to do before Stage 1 of this model; None where there is nothing.
+    """What there is to do before Stage 1 of this model; None where there is nothing. `blind` says
+    whether a new model has not been pretrained.
 
     Raises:
         LearningError: the model would stay blind.
     """
-    if not new or not isinstance(model.spec, CompactSpec):
+    if not new or not isinstance(model, SmallEFM):
+        return None
+    if not isinstance(model.spec, CompactSpec):
         return None
     if config.grounding_steps and isinstance(embodiment, ShowsScenes):
         return Grounding(config, model, embodiment, texts)
-    if heads_only(model, config):
+    if blind and heads_only(model, config):
         raise LearningError(
             "A new model that is not grounded and learns its heads alone stays blind: set trains "
             "to all, or grounding_steps above 0 for a robot whose simulator can draw scenes."

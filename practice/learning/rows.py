@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models_store.efm import EFM, SEEN
+from models_store.efm import EFM, SEEN, LookingEFM
 from models_store.instructions import Instructions
 from models_store.words import mirrored
 from practice.embodiments.spec import Mirror, is_camera
@@ -24,9 +24,6 @@ _AT_ONCE = 512
 _BYTES_AT_ONCE = 32 << 20
 """Of pictures in one look: of large ones fewer rows are taken."""
 
-_UNREAD = Instructions.same("", 0)
-"""Who has seen has read."""
-
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
@@ -38,12 +35,21 @@ class Lesson:
     steps_to_go: Tensor
     instructions: Instructions
 
-    def losses(self, model: EFM) -> Tensor:
-        """(2,): L_BC and L_stg, means over the rows, nats."""
-        answer, progress = model.both(self.observation, self.instructions)
-        likelihood = answer.log_prob(self.action)
-        cloning = -(likelihood * self.acted).sum() / self.acted.sum().clamp(min=1)
-        return torch.stack([cloning, progress.loss(self.steps_to_go)])
+    def losses(self, model: EFM, whole: Lesson | None = None) -> Tensor:
+        """(2,): L_BC and L_stg, nats, means over the rows; or, of a part, its share of the means over the
+        `whole`.
+        """
+        whole = whole or self
+        likelihood, progress = model.score(self.observation, self.instructions, self.action)
+        cloning = -(likelihood * self.acted).sum() / whole.acted.sum().clamp(min=1)
+        share = len(self.action) / len(whole.action)
+        return torch.stack([cloning, progress.loss(self.steps_to_go) * share])
+
+    def parts(self, count: int) -> list[Lesson]:
+        """The same rows in so many equal parts."""
+        if count == 1:
+            return [self]
+        return [_picked(self, rows) for rows in torch.arange(len(self.action)).chunk(count)]
 
 
 class Rows:
@@ -134,7 +140,7 @@ class Rows:
 
 
 class Looked:
-    """Rows that a model which no longer learns to see has looked at, each once, on each side of the
+    """Rows that a model which does not learn to see has looked at, each once, on each side of the
     mirror. Batches are those of `Rows`, and cost a fraction.
     """
 
@@ -157,7 +163,7 @@ class Looked:
         return torch.cat([side.observation[SEEN] for side in self._sides])
 
     @torch.no_grad()
-    def look(self, model: EFM, count: int) -> None:
+    def look(self, model: LookingEFM, count: int) -> None:
         """Look at the next `count` rows."""
         end = min(self.done + count, len(self._rows))
         size = self._rows.at_once(_AT_ONCE)
@@ -192,7 +198,7 @@ def _picked(lesson: Lesson, rows: Tensor) -> Lesson:
         lesson.action[rows],
         lesson.acted[rows],
         lesson.steps_to_go[rows],
-        _UNREAD,
+        lesson.instructions.rows(rows.cpu().numpy()),
     )
 
 
@@ -202,5 +208,8 @@ def _joined(lessons: list[Lesson]) -> Lesson:
         torch.cat([lesson.action for lesson in lessons]),
         torch.cat([lesson.acted for lesson in lessons]),
         torch.cat([lesson.steps_to_go for lesson in lessons]),
-        _UNREAD,
+        Instructions(
+            lessons[0].instructions.texts,
+            np.concatenate([lesson.instructions.index for lesson in lessons]),
+        ),
     )

@@ -33,12 +33,41 @@ def precision_setting() -> Any:
     )
 
 
+def recompute_setting() -> Any:
+    """The same setting wherever models are trained."""
+    return setting(
+        False,
+        help="Pretrained: keep no activations, compute them again for the gradient (gradient "
+        "checkpointing): about a third more time, a fraction of the memory.",
+    )
+
+
+def accumulate_setting() -> Any:
+    """The same setting wherever models are trained."""
+    return setting(
+        1,
+        help="Forwards and backwards that share one step; each sees this part of the batch, so that "
+        "less of it has to fit in memory at once.",
+        minimum=1,
+        maximum=65_536,
+    )
+
+
+def check_parts(batch_size: int, accumulate: int) -> None:
+    """Raises LearningError when a batch does not come apart evenly."""
+    if batch_size % accumulate:
+        raise LearningError(
+            f"A batch of {batch_size} rows does not come apart in {accumulate} equal parts; "
+            f"change accumulate or batch_size."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class SettingFact:
     """One field of a config, for a form or a table of options."""
 
     name: str
-    kind: Literal["int", "float", "bool", "choice"]
+    kind: Literal["int", "float", "bool", "choice", "text"]
     default: Any
     optional: bool
     """Whether None is a value, meaning: as the task says."""
@@ -102,13 +131,21 @@ class Config:
         return dataclasses.replace(self, **changes)
 
 
+_KINDS: dict[type, Literal["int", "float", "bool", "text"]] = {
+    int: "int",
+    float: "float",
+    bool: "bool",
+    str: "text",
+}
+
+
 def _fact(item: dataclasses.Field[Any], hint: Any) -> SettingFact:
     optional = type(None) in get_args(hint)
     plain = next(arm for arm in get_args(hint) if arm is not type(None)) if optional else hint
     choices = () if isinstance(plain, type) else tuple(get_args(plain))
     return SettingFact(
         name=item.name,
-        kind="choice" if choices else plain.__name__,
+        kind="choice" if choices else _KINDS[plain],
         default=item.default,
         optional=optional,
         choices=choices,
@@ -128,9 +165,11 @@ def _check(fact: SettingFact, value: Any) -> None:
                 f"{fact.name} is {value!r}; choose one of: {', '.join(fact.choices)}."
             )
         return
-    wanted: Any = {"int": int, "float": float, "bool": bool}[fact.kind]
+    wanted: Any = next(plain for plain, kind in _KINDS.items() if kind == fact.kind)
     if type(value) is not wanted or (wanted is float and not math.isfinite(value)):
         raise LearningError(f"{fact.name} is {value!r}; it must be of type {fact.kind}.")
+    if wanted is str:
+        return
     low = -math.inf if fact.minimum is None else fact.minimum
     high = math.inf if fact.maximum is None else fact.maximum
     if not low <= value <= high:

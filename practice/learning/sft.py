@@ -21,15 +21,15 @@ import torch
 from torch import Tensor
 
 from models_store.checkpoint import EFMCheckpoint
-from models_store.compact_spec import CompactSpec
-from models_store.efm import EFM
+from models_store.efm import EFM, LookingEFM, SmallEFM
+from models_store.spec import ModelSpec
 from practice.embodiments.spec import EmbodimentSpec, Mirror
 from practice.learning import optim
 from practice.learning.building import (
     check_fit,
     first_model,
     handed_on,
-    heads_only,
+    looks_once,
     measure,
     model_spec,
     trained,
@@ -38,15 +38,13 @@ from practice.learning.config import SFTConfig
 from practice.learning.data import Demonstrations, split
 from practice.learning.errors import LearningError
 from practice.learning.grounding import Grounding, grounding
+from practice.learning.pretrained import adopt, origins
 from practice.learning.revision import code_revision
 from practice.learning.rows import Looked, Rows
 from practice.learning.types import Report, Tree
 
-_LOOKS = 16_384
-"""Rows looked at between reports: seconds."""
-
-_PICTURES_AT_ONCE = 1_024
-"""Rows per forward of a validation; the activations of more would not fit a small machine."""
+_LOOKS = 16
+"""Forwards of as many rows as fit, between reports: seconds."""
 
 
 class SFT:
@@ -62,23 +60,31 @@ class SFT:
         *,
         device: str = "cpu",
         initial: EFMCheckpoint | None = None,
+        pretrained: EFMCheckpoint | None = None,
         show: object = None,
     ) -> None:
-        """Train a new model, or go on training `initial`, which must fit the demonstrations.
-        `show`, an embodiment, draws the pictures for grounding where it can.
+        """Train a new model, or go on training `initial`, which must fit the demonstrations. A new one
+        may see and read as `pretrained` does. `show`, an embodiment, draws the pictures for
+        grounding where it can.
         """
         check_fit(demonstrations, spec)
         self.config, self._device = config, device
         self._train, self._validation, self._kept = split(demonstrations, config)
-        self._parents = {"initial": initial.digest} if initial else {}
+        self._parents = origins(config, initial, pretrained)
+        self._new = initial is None
         self._model_spec = initial.spec if initial else model_spec(config, spec)
         self._normalisation = (
             initial.normalisation if initial else measure(self._train, self._model_spec)
         )
         self._model = first_model(config, self._model_spec, self._normalisation, initial).to(device)
+        if pretrained is not None:
+            adopt(self._model, pretrained)
         self._model.set_precision(config.precision)
+        self._model.set_recomputing(config.recompute)
         texts = demonstrations.instructions
-        self._grounding = grounding(config, self._model, show, texts, new=initial is None)
+        self._grounding = grounding(
+            config, self._model, show, texts, new=self._new, blind=pretrained is None
+        )
         self._named = trained(self._model, config)
         self._optimizer = self._adam()
         self._generator = torch.Generator().manual_seed(config.seed)
@@ -190,12 +196,13 @@ class SFT:
         for lesson in self._rows.lessons(picked):
             rate = config.learning_rate * optim.schedule(config.schedule, self._step, config.steps)
             optim.set_learning_rate(self._optimizer, rate)
-            losses = lesson.losses(self._model)
             self._optimizer.zero_grad(set_to_none=True)
-            losses.sum().backward()  # type: ignore[no-untyped-call]
+            for part in lesson.parts(config.accumulate):
+                losses = part.losses(self._model, lesson)
+                losses.sum().backward()  # type: ignore[no-untyped-call]
+                totals += losses.detach()
             optim.clip((parameter for _, parameter in self._named), config.clip_gradient)
             self._optimizer.step()
-            totals += losses.detach()
             self._step += 1
         bc, steps_to_go = (totals / count).tolist()
         if not np.isfinite(bc + steps_to_go):
@@ -212,9 +219,11 @@ class SFT:
         # Evenly spread over the kept-out episodes, the same rows every time.
         count = min(len(self._validation), self.config.validation_rows)
         rows = torch.linspace(0, len(self._validation) - 1, count).long()
-        size = count
-        if isinstance(self._held_out, Rows) and isinstance(self._model_spec, CompactSpec):
-            size = self._held_out.at_once(_PICTURES_AT_ONCE)
+        looked = isinstance(self._held_out, Looked) and isinstance(self._model, SmallEFM)
+        small = looked or isinstance(self._model_spec, ModelSpec)
+        size = count if small else self._model.rows_at_once
+        if isinstance(self._held_out, Rows):
+            size = self._held_out.at_once(size)
         parts = [rows[i : i + size] for i in range(0, count, size)]
         weighed = [
             self._held_out.lesson(part).losses(self._model) * (len(part) / count) for part in parts
@@ -224,12 +233,12 @@ class SFT:
 
     def _lessons(self, data: Demonstrations, mirror: Mirror | None = None) -> Rows | Looked:
         """The rows on the device; to be looked at once where looking is not trained."""
-        spec = self._model_spec
+        spec, kept = self._model_spec, len(data) * (1 if mirror is None else 2)
         rows = Rows(
             data, self._device, inputs=spec.inputs, previous=spec.previous,
             arrival=self.config.arrival, mirror=mirror,
         )  # fmt: skip
-        return Looked(rows) if heads_only(self._model, self.config) else rows
+        return Looked(rows) if looks_once(self._model, self.config, kept) else rows
 
     def _ground(self, grounding: Grounding) -> Report:
         """Up to the next measurement of the error."""
@@ -242,9 +251,12 @@ class SFT:
 
     def _look(self, lessons: Looked) -> Report:
         """At the next pictures, once and for all."""
-        lessons.look(self._model, _LOOKS)
-        if lessons is self._rows and lessons.finished and not self._parents:
-            self._model.calibrate(lessons.seen)
+        model = self._model
+        assert isinstance(model, LookingEFM)
+        lessons.look(model, _LOOKS * model.rows_at_once)
+        new = lessons is self._rows and lessons.finished and self._new
+        if new and isinstance(model, SmallEFM):
+            model.calibrate(lessons.seen)
         return self._report({}, [f"Looked at {lessons.done:,} pictures."])
 
     def _report(

@@ -8,8 +8,10 @@ from models_store.checkpoint import EFMCheckpoint
 from practice.embodiments.interface import Embodiment
 from practice.fleet.tick import Sink, Tick
 from practice.learning.config import EvaluationConfig, PracticeConfig, SFTConfig
+from practice.learning.config_pretraining import PretrainingConfig
 from practice.learning.data import Demonstrations
 from practice.learning.evaluation import Evaluation
+from practice.learning.pretraining import Pretraining
 from practice.learning.self_improvement import SelfImprovement
 from practice.learning.sft import SFT
 from practice.learning.types import Report, TaskFacts, Tree, Work
@@ -23,6 +25,7 @@ __all__ = [
     "Work",
     "make_evaluation",
     "make_practice",
+    "make_pretraining",
     "make_sft",
 ]
 
@@ -34,15 +37,29 @@ def make_sft(
     *,
     device: str = "cpu",
     initial: EFMCheckpoint | None = None,
+    pretrained: EFMCheckpoint | None = None,
 ) -> Work:
-    """Stage 1 from demonstrations, new or from a checkpoint.
+    """Stage 1 from demonstrations: new, new with what pretraining has learned to see and read, or from a
+    checkpoint.
 
     Raises:
         LearningError: the demonstrations do not fit the embodiment.
     """
     return SFT(
-        config, demonstrations, embodiment.spec, device=device, initial=initial, show=embodiment
-    )
+        config, demonstrations, embodiment.spec, device=device, initial=initial,
+        pretrained=pretrained, show=embodiment,
+    )  # fmt: skip
+
+
+def make_pretraining(
+    config: PretrainingConfig, embodiment: Embodiment, *, device: str = "cpu"
+) -> Work:
+    """What a model may learn from captioned pictures before Stage 1.
+
+    Raises:
+        LearningError: nobody can tell about this robot's pictures.
+    """
+    return Pretraining(config, embodiment, device=device)
 
 
 def make_practice(

@@ -7,11 +7,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from models_store.errors import LearningError
-from practice.errors import ConflictError, InvalidError
-from practice.learning.config import CONFIGS, Config
+from practice.errors import ConflictError, InvalidError, PracticeError
+from practice.learning.config import CONFIGS, Config, SFTConfig
 from practice.learning.presets import presets
 from practice.models import Checkpoint, Dataset, Run, Task, User
 from practice.roles import Role, require
+from practice.selectors.pretrainings import check_stored
 from practice.services import audit, enqueue
 from practice.services.leases import add_log, announce
 from practice.services.versions import freeze_for
@@ -85,6 +86,11 @@ def resolve_config(
         exact = type(known[preset].config).from_json({**known[preset].config.to_json(), **changes})
     except LearningError as error:
         raise InvalidError(str(error), fields={"config": str(error)}) from error
+    if isinstance(exact, SFTConfig) and exact.pretrained is not None:
+        try:
+            check_stored(exact.pretrained)
+        except PracticeError as error:
+            raise InvalidError(str(error), fields={"config": str(error)}) from error
     return preset, exact
 
 

@@ -43,6 +43,7 @@ def episode_list(request: PageRequest) -> HttpResponseBase:
         "orders": [(key, words) for key, (words, _) in selectors.ORDERS.items()],
         "kinds": Episode.Kind.choices,
         "verdicts": [*Verdict.choices, (selectors.UNLABELLED, "Unlabelled")],
+        "outcomes": [*selectors.OUTCOMES],
         "first": selectors.next_in_review(request.user, wanted, None),
         "progress": selectors.review_progress(request.user, wanted),
         "limit": selectors.COUNT_LIMIT,

@@ -7,6 +7,7 @@ from django import forms
 
 from practice.learning.config import CONFIGS, SettingFact
 from practice.models import Checkpoint, Dataset, Run, Task
+from practice.selectors.pretrainings import pretrainings
 from practice.selectors.runs import Inputs, inputs_for, presets_of
 from practice.selectors.workers import Crew
 from practice.web.formats import number
@@ -15,6 +16,9 @@ SETTING = "set_"
 """Begins the names of the fields that hold settings."""
 SHOWN_PRESET = "shown_preset"
 """The preset whose values the settings showed when the form was sent: only what a person changed in them counts."""
+
+PRETRAINED = "pretrained"
+"""The setting that names a pretraining."""
 
 LARGEST_TOLD = 1e9
 """An upper bound above this is a technical one: nobody needs to read it."""
@@ -95,7 +99,11 @@ class RunForm(forms.Form):
         """The settings with the values of the chosen preset."""
         shown = self.presets[self.preset_name].config.to_json()
         for fact in self.facts:
-            self.fields[SETTING + fact.name] = _setting_field(fact, shown[fact.name])
+            self.fields[SETTING + fact.name] = (
+                _pretraining_field(fact, shown[fact.name])
+                if fact.name == PRETRAINED
+                else _setting_field(fact, shown[fact.name])
+            )
 
     @property
     def facts(self) -> tuple[SettingFact, ...]:
@@ -180,6 +188,10 @@ def _setting_field(fact: SettingFact, value: Any) -> forms.Field:
     if fact.kind == "choice":
         choices = [(choice, choice) for choice in fact.choices]
         return forms.ChoiceField(choices=choices, initial=value, label=label, help_text=fact.help)
+    if fact.kind == "text":
+        return forms.CharField(
+            required=not fact.optional, initial=_written(value), label=label, help_text=fact.help
+        )
     # Ranges are checked by the config class alone, so that form and API refuse in the same words.
     attrs = {"step": "1" if fact.kind == "int" else "any"}
     if fact.unit:
@@ -195,6 +207,18 @@ def _setting_field(fact: SettingFact, value: Any) -> forms.Field:
         widget=forms.NumberInput(attrs=attrs),
     )
     return field
+
+
+def _pretraining_field(fact: SettingFact, value: Any) -> forms.Field:
+    """One of those that are stored, or none."""
+    choices = [("", "none"), *((one.name, str(one)) for one in pretrainings())]
+    return forms.ChoiceField(
+        choices=choices,
+        required=False,
+        initial=_written(value),
+        label="Pretrained",
+        help_text=fact.help,
+    )
 
 
 def _range(fact: SettingFact) -> str:

@@ -120,4 +120,11 @@ def query_of(wanted: EpisodeFilter, task: Task) -> EpisodeQuery:
         labelled_success=wanted.verdict == "success",
         datasets=(dataset.pk,) if dataset else (),
         runs=(run.pk,) if run else (),
+        words=wanted.words,
+        shortest=_whole(wanted.shortest),
+        longest=_whole(wanted.longest),
     )
+
+
+def _whole(digits: str) -> int | None:
+    return int(digits) if digits else None

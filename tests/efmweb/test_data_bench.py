@@ -19,6 +19,9 @@ from practice.embodiments.registry import embodiment
 from practice.models import Dataset, Export
 
 SPEC = replace(embodiment(bench.ROBOT).spec, horizon=6)
+LINUX = pytest.mark.skipif(
+    not Path("/proc/self/clear_refs").exists(), reason="peak memory is read from Linux's /proc"
+)
 Usage = namedtuple("Usage", "total used free")
 
 
@@ -33,6 +36,7 @@ def test_made_up_pictures_move_and_are_noisy() -> None:
     assert set(first.observation) == {n for n, f in SPEC.observation.items() if not f.privileged}
 
 
+@LINUX
 @pytest.mark.django_db
 @pytest.mark.parametrize("cameras", ["image", "video"])
 def test_in_and_out(tmp_path: Path, cameras: str) -> None:
@@ -51,9 +55,11 @@ def test_in_and_out(tmp_path: Path, cameras: str) -> None:
     assert list(storage.blobs().list("exports/")) == []
 
 
+@LINUX
 @pytest.mark.django_db
 def test_all_sources_are_loaded_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loader, "BATCHES", 1)
+    monkeypatch.setattr(loader, "STEPS", 1)
     write_set(tmp_path / "set.zip", SPEC, 2)
     dataset = importer.import_archive(tmp_path / "set.zip", robot=SPEC.id)["dataset"]
     loading = loader.Loading(int(dataset))

@@ -90,6 +90,35 @@ def test_a_time_without_a_frame_is_named(tmp_path: Path) -> None:
         list(read_frames(path, [1.9, 2.0]))
 
 
+def test_after_an_error_a_reader_goes_on(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (20, 48, 64, 3), np.uint8)
+    path = write_video(tmp_path / "a.mp4", noise)
+    data = bytearray(path.read_bytes())
+    with av.open(str(path)) as video:
+        spoilt = [packet.pos for packet in video.demux(video=0) if packet.pos is not None][10]
+    data[spoilt : spoilt + 400] = bytes(byte ^ 0xFF for byte in data[spoilt : spoilt + 400])
+    path.write_bytes(data)
+    with VideoReader(path) as video:
+        with pytest.raises(DatasetError, match=r"cannot be decoded|is damaged"):
+            list(video.frames(np.arange(20) / 10, 1e-3))
+        assert len(list(video.frames(np.arange(3) / 10, 1e-3))) == 3
+        assert len(list(video.frames(np.arange(16, 20) / 10, 1e-3))) == 4
+
+
+def test_every_frame_can_be_the_first_that_is_asked_for(tmp_path: Path) -> None:
+    """B-frames are decoded in another order than they are shown in, also across keyframes."""
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as out:
+        options = {"g": "5", "bf": "3", "x264-params": "open-gop=1:b-pyramid=strict", "crf": "12"}
+        stream: Any = out.add_stream("libx264", rate=10, options=options)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for picture in pictures(TOP):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        out.mux(stream.encode(None))
+    for number in range(20):
+        assert shades(list(read_frames(path, [number / 10]))) == [number]
+
+
 @pytest.mark.parametrize(
     ("fps", "seconds"), [(10, 0.01), (30, 1 / 300), (1000, 1e-4), (10_000, 0.49e-4)]
 )

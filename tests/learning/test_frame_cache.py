@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import fcntl
+import mmap
 import os
+import resource
 import shutil
 import threading
 from collections import namedtuple
 from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -169,6 +172,49 @@ def test_parts_share_the_pictures_of_the_whole(cache: FrameCache, episodes: list
     assert np.array_equal(shown[CAMERA].numpy(), np.concatenate(due))
     before = np.concatenate([np.concatenate([seen[:1], seen[:-1]]) for seen in due])
     assert np.array_equal(shown[f"{CAMERA}.previous"].numpy(), before)
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+def test_pictures_on_another_device_are_the_same(
+    cache: FrameCache, episodes: list[Episode], mapped: bool
+) -> None:
+    """The CPU under another name stands for an accelerator, to which pictures in memory are moved at once."""
+    whole = cached(cache, episodes) if mapped else Demonstrations.from_episodes(episodes)
+    part = whole.split(np.arange(whole.num_episodes) % 3 == 1)
+    rows = torch.randint(len(part), (50,), generator=torch.Generator().manual_seed(0))
+    here, there = (Pictures(part, [CAMERA], [CAMERA], device) for device in ("cpu", "cpu:0"))
+    for name, pictures in here.at(rows).items():
+        assert torch.equal(there.at(rows)[name], pictures)
+
+
+def test_what_is_announced_is_what_is_wanted(
+    cache: FrameCache, episodes: list[Episode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages of a batch and of the step before are asked for once a batch had to wait, and not before."""
+    data = cached(cache, episodes)
+    asked: list[tuple[int, int]] = []
+
+    class Map:
+        def madvise(self, advice: int, begin: int, size: int) -> None:
+            assert begin % mmap.PAGESIZE == 0
+            asked.append((begin, begin + size))
+
+    class Mapped(np.memmap[Any, Any]):
+        base = Map()  # type: ignore[assignment]
+
+    faults = iter([0, 0, 0, 7])
+    monkeypatch.setattr(resource, "getrusage", lambda _: SimpleNamespace(ru_majflt=next(faults)))
+    view = data.observation[CAMERA].view(Mapped)
+    pictures = Pictures(data.with_pictures({CAMERA: view}), [CAMERA], [CAMERA], "cpu")
+    rows = torch.tensor([40, 7])
+    pictures.at(rows)
+    pictures.expect(rows)
+    assert asked == [], "it was all in memory"
+    pictures.at(rows)
+    pictures.expect(rows)
+    due = ROW * np.concatenate([rows.numpy(), data.before[rows.numpy()]])
+    assert [end - ROW for _, end in asked] == due.tolist()
+    assert all(0 <= at - begin < mmap.PAGESIZE for (begin, _), at in zip(asked, due, strict=True))
 
 
 @pytest.mark.parametrize("trains", ["all", "heads"])

@@ -10,11 +10,11 @@ from pytest_django.fixtures import Settings
 
 from practice import storage
 from practice.embodiments.registry import embodiment
-from practice.models import Export, User
+from practice.models import Dataset, Export, User
 from practice.services.exporting import start_export
 from practice.services.housekeeping import FILMS_KEPT, prune
 from tests.examples import recorded_of
-from tests.factories import make_demos
+from tests.factories import make_dataset, make_demos, make_episodes
 
 SPEC = embodiment("language-table-4").spec
 pytestmark = pytest.mark.django_db
@@ -53,3 +53,23 @@ def test_files_of_exports_go_with_their_rows(otto: User) -> None:
     assert {*storage.blobs().list("exports/")} == {kept, "exports/notes.txt"}
     Export.objects.all().delete()
     assert prune() == 1
+
+
+def test_what_a_failed_import_left_goes(otto: User) -> None:
+    ready, failed, busy = (
+        make_dataset(state=state)
+        for state in (Dataset.State.READY, Dataset.State.FAILED, Dataset.State.VALIDATING)
+    )
+    keys = [storage.dataset_shard_key(row.pk, 0) for row in (ready, failed, busy)]
+    shown, lost = storage.video_key("ab" * 32), storage.video_key("cd" * 32)
+    for key in (*keys, shown, lost):
+        storage.blobs().put(key, io.BytesIO(b"x"))
+    [episode] = make_episodes(dataset=ready, count=1)
+    episode.videos = {"observation.images.top": {"key": shown, "start": 0.0, "fps": 10}}
+    episode.save()
+    prune()
+    assert storage.blobs().exists(lost), "An import that goes on may be about to name it."
+    Dataset.objects.filter(pk=busy.pk).update(state=Dataset.State.QUEUED)
+    prune()
+    there = [storage.blobs().exists(key) for key in (*keys, shown, lost)]
+    assert there == [True, False, True, True, False]

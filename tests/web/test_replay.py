@@ -1,6 +1,8 @@
 """The replay: arrays as recorded, moments worth a look, and a film that browsers may keep and ask for in pieces."""
 
+import dataclasses
 from io import BytesIO
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -9,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from practice import storage
+from practice.embodiments.registry import embodiment
 from practice.episodes.recorder import read_episode
 from practice.models import Episode, Task, User
 from practice.selectors import replay
@@ -44,6 +47,18 @@ def test_the_json_holds_what_was_recorded(client: Client) -> None:
     )
     np.testing.assert_allclose(np.array(action["values"]).T, recorded.action, rtol=1e-4)
     assert data["moments"][-1]["step"] == episode.length
+
+
+def test_channels_without_names_are_numbered_on_the_page_as_in_the_data(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    episode = make_episodes(make_run(), 1)[0]
+    robot = embodiment(episode.task.embodiment)
+    action = dataclasses.replace(robot.spec.action, names=())
+    spec = dataclasses.replace(robot.spec, action=action)
+    monkeypatch.setattr(replay, "embodiment", lambda _: SimpleNamespace(spec=spec))
+    assert replay.curve_frames(episode)[-1] == replay.CurveFrame("action", action.unit, ("0", "1"))
+    assert replay.replay_payload(episode)["curves"][-1]["channels"] == ["0", "1"]
 
 
 def test_a_demonstration_without_a_reward_model_has_no_distance(client: Client) -> None:

@@ -52,6 +52,7 @@ class EpisodeSerializer(serializers.ModelSerializer[Episode]):
         source="checkpoint_id", allow_null=True, help_text="The policy its run started from."
     )
     length = serializers.IntegerField(help_text="Control steps.")
+    seconds = serializers.SerializerMethodField(help_text="The same at the task's control rate.")
     d_start = serializers.FloatField(
         allow_null=True, help_text="Predicted steps-to-go at the start."
     )
@@ -85,6 +86,7 @@ class EpisodeSerializer(serializers.ModelSerializer[Episode]):
             "instruction",
             "seed",
             "length",
+            "seconds",
             "ended_by",
             "detector_success",
             "true_success",
@@ -101,6 +103,10 @@ class EpisodeSerializer(serializers.ModelSerializer[Episode]):
             "recorded_at",
         ]
         read_only_fields = fields
+
+    def get_seconds(self, episode: Episode) -> float:
+        """How long it took."""
+        return float(f"{episode.length / episode.task.control_hz:.6g}")
 
     @extend_schema_field(QualitySerializer(allow_null=True))
     def get_quality(self, episode: Episode) -> dict[str, Any] | None:

@@ -9,7 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models_store.errors import LearningError
-from practice.embodiments.interface import Demonstrator, FleetSim, Observation, Scenes
+from practice.embodiments.interface import (
+    Captioned,
+    Demonstrator,
+    FleetSim,
+    Observation,
+    Scenes,
+)
 from practice.embodiments.language_table.presets import LANGUAGE_TABLE_4, Table, spec_of
 from practice.embodiments.language_table.words import read_goal
 
@@ -61,6 +67,12 @@ class LanguageTable:
         understood = [text for text in instructions if self._understands(text)]
         texts = tuple(dict.fromkeys((*self.spec.instructions, *understood)))
         return scenes(self.table, count, seed=seed, texts=texts)
+
+    def captioned(self, count: int, *, seed: int, captions: int) -> Captioned:
+        """Pictures of random play, and sentences about them."""
+        from practice.embodiments.language_table.captions import captioned  # noqa: PLC0415
+
+        return captioned(self.table, count, seed=seed, captions=captions)
 
     def goal(self, instruction: str) -> Goal:
         """What a text asks for on this table.

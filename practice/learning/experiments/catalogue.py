@@ -20,10 +20,12 @@ from practice.learning.experiments.experiment import (
 from practice.learning.experiments.parts import (
     arm,
     blocks_to_places,
+    fraction,
     from_people,
     learned,
     practised,
 )
+from practice.learning.experiments.pretraining import EXAM, PRACTICE
 from practice.learning.experiments.scales import Scale
 from practice.learning.experiments.stages import Stage2
 
@@ -45,7 +47,7 @@ def _language_table(scale: Scale, seed: int) -> list[Arm]:
         start = from_people(scale, seed, share)
         end = practised(scale, start, most_episodes=scale.practice_episodes)
         facts = {"paper": paper, "paper_episodes": episodes}
-        arms.append(arm(scale, _fraction(share), start, end, **facts))
+        arms.append(arm(scale, fraction(share), start, end, **facts))
     return arms
 
 
@@ -137,10 +139,6 @@ def _other_tables(scale: Scale, seed: int) -> list[Arm]:
     return arms
 
 
-def _fraction(share: float) -> str:
-    return f"{share:.0%} of the demonstrations"
-
-
 EXPERIMENTS: dict[str, Experiment] = {
     experiment.name: experiment
     for experiment in (
@@ -160,7 +158,7 @@ EXPERIMENTS: dict[str, Experiment] = {
             _language_table,
             (
                 *(
-                    lifts(_fraction(share), round(100 * (after - before), 1))
+                    lifts(fraction(share), round(100 * (after - before), 1))
                     for share, ((before, after), _) in _PAPER.items()
                 ),
                 practises_at_most(1_600),
@@ -185,6 +183,8 @@ EXPERIMENTS: dict[str, Experiment] = {
             paper="With a judge trained from scratch instead of a pretrained one, 57.2 % went to 60.1 % instead of "
             "88.9 %.",
         ),
+        EXAM,
+        PRACTICE,
         Experiment(
             "banana",
             "A thing never pushed",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from practice.learning.config import EvaluationConfig
+from practice.learning.experiments.pretraining_stages import Examined
 from practice.learning.experiments.scales import Scale
 from practice.learning.experiments.stages import Stage, Stage1, Stage2, Trial
 from practice.learning.experiments.summary import Row, SeedRun, difference
@@ -57,6 +58,26 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """A judge that is examined without any practice."""
+
+    name: str
+    exam: Examined
+
+    @property
+    def stages(self) -> dict[str, Stage]:
+        """Part -> stage, in the order of work."""
+        judge = self.exam.judge
+        begun = {} if judge.pretrained is None else {"pretraining": judge.pretrained}
+        return {**begun, "judge": judge, "exam": self.exam}
+
+    @property
+    def demonstrations(self) -> int:
+        """That it has learned from."""
+        return self.exam.judge.shown.count
+
+
+@dataclass(frozen=True, slots=True)
 class Goal:
     """A figure and what it must not fall short of."""
 
@@ -85,6 +106,9 @@ class Experiment:
     goals: tuple[Goal, ...] = ()
     paper: str = ""
     """What the paper found, in a sentence."""
+
+    candidates: Callable[[Scale, int], Sequence[Candidate]] = lambda _scale, _seed: ()
+    """Judges to examine, likewise."""
 
     figure: Literal["curves", "bars"] = "bars"
     seeds: int = 3

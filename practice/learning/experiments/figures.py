@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
+from practice.learning.experiments.marks import MARKS
 from practice.learning.experiments.running import Finding
 from practice.learning.experiments.summary import Estimate, Row, success_over_seeds
 
@@ -16,11 +18,13 @@ _Points = list[tuple[float, Estimate]]
 
 def figure(finding: Finding) -> go.Figure:
     """Success against practice episodes, or before and after, as the experiment asks."""
+    n = len(finding.seeds)
+    seeds = f"{finding.scale.name}, {n} seed{'s' * (n > 1)}"
+    if finding.judges:
+        return _judges(finding, f"{seeds}{', 95 % intervals over seeds' * (n > 1)}")
     rows = list(finding.rows.values())
     drawn = _curves(rows) if finding.experiment.figure == "curves" else _bars(rows)
-    n = len(finding.seeds)
-    spread = "over seeds" if n > 1 else "over episodes"
-    subtitle = f"{finding.scale.name}, {n} seed{'s' * (n > 1)}, 95 % intervals {spread}"
+    subtitle = f"{seeds}, 95 % intervals {'over seeds' if n > 1 else 'over episodes'}"
     drawn.update_layout(
         title={"text": finding.experiment.title, "subtitle": {"text": subtitle}},
         template="plotly_white",
@@ -35,6 +39,28 @@ def write(finding: Finding, folder: Path) -> None:
     drawn = figure(finding)
     (folder / "figure.json").write_text(drawn.to_json() + "\n")
     drawn.write_html(folder / "figure.html", include_plotlyjs="directory")
+
+
+def _judges(finding: Finding, subtitle: str) -> go.Figure:
+    """A panel per mark, a bar per judge."""
+    drawn = make_subplots(rows=1, cols=len(MARKS), subplot_titles=list(MARKS.values()))
+    judges = list(finding.judges.values())
+    for column, mark in enumerate(MARKS, start=1):
+        found = [judge.mark(mark) for judge in judges]
+        drawn.add_bar(
+            x=[judge.name for judge in judges],
+            y=[estimate.value for estimate in found],
+            error_y=_errors(found, 1.0),
+            marker={"color": _cycled(len(judges))},
+            showlegend=False,
+            row=1,
+            col=column,
+        )
+    drawn.update_layout(
+        title={"text": finding.experiment.title, "subtitle": {"text": subtitle}},
+        template="plotly_white",
+    )
+    return drawn
 
 
 def _curves(rows: list[Row]) -> go.Figure:
@@ -119,12 +145,12 @@ def _dots(drawn: go.Figure, name: str, points: _Points, colour: str) -> None:
     )  # fmt: skip
 
 
-def _errors(found: list[Estimate]) -> dict[str, Any]:
+def _errors(found: list[Estimate], unit: float = 100.0) -> dict[str, Any]:
     return {
         "type": "data",
         "symmetric": False,
-        "array": [100 * (e.high - e.value) for e in found],
-        "arrayminus": [100 * (e.value - e.low) for e in found],
+        "array": [unit * (e.high - e.value) for e in found],
+        "arrayminus": [unit * (e.value - e.low) for e in found],
     }
 
 

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 from practice.embodiments.language_table.goals import Family
 from practice.embodiments.language_table.things import FOUR
 from practice.embodiments.language_table.words import all_texts
+from practice.embodiments.registry import embodiment as robot_of
 from practice.learning.config import EvaluationConfig, PracticeConfig, SFTConfig
+from practice.learning.config_pretraining import PretrainingConfig
 from practice.learning.experiments.experiment import Arm
+from practice.learning.experiments.pretraining_stages import Examined, Pretrained
 from practice.learning.experiments.scales import Scale
 from practice.learning.experiments.stages import Shown, Stage1, Stage2
 from practice.learning.presets import presets
+from practice.learning.presets.language_table import UNGROUNDED_SFT
+
+Variant = Literal["joint", "unimodal", "scratch"]
 
 JUDGED_AT_ONCE = 256
+_FURTHER = 1_000
+"""Between the seed of the demonstrations a judge learns from and of those it is asked about."""
+
 _PRESETS_LAST = 1_600
 """Episodes that the fast presets of robots with cameras are made for."""
 
@@ -49,6 +59,7 @@ def practised(
     *,
     most_episodes: int | None = None,
     judge: Literal["stage-1", "random"] = "stage-1",
+    judged_by: Stage1 | None = None,
     **changes: Any,
 ) -> Stage2:
     """Stage 2 by the scale's preset, on the start's own robot unless said otherwise.
@@ -63,7 +74,41 @@ def practised(
     if most_episodes is not None:
         lasting = int(config.iterations * most_episodes / _PRESETS_LAST)
         config = config.replace(iterations=max(lasting, 1))
-    return Stage2(start, where, config, judge, most_episodes)
+    return Stage2(start, where, config, judge, most_episodes, judged_by)
+
+
+def pretraining_of(embodiment: str, *, preset: str = "", **settings: Any) -> Pretrained:
+    """A pretraining for the models of this robot's Stage 1, by its first preset unless another is said."""
+    known = presets("sft", embodiment)
+    config = known[preset or next(iter(known))].config
+    assert isinstance(config, SFTConfig)
+    asked = PretrainingConfig(
+        queries=config.queries, previous_frame=config.previous_frame, **settings
+    )
+    return Pretrained(embodiment, asked)
+
+
+def judging(scale: Scale, seed: int, share: float, variant: Variant) -> Stage1:
+    """A Stage 1 for its judge: nothing is grounded, and all weights are trained, as in the paper."""
+    few = from_people(scale, seed, share)
+    sizes = {"steps": scale.judge_steps, "validate_every": scale.judge_steps // 10}
+    config = UNGROUNDED_SFT.replace(seed=seed, **sizes)
+    begun = None
+    if variant != "scratch":
+        begun = pretraining_of(
+            few.shown.embodiment, preset=scale.sft_preset, variant=variant, seed=seed,
+            scenes=scale.pretraining_scenes, steps=scale.pretraining_steps,
+        )  # fmt: skip
+    return Stage1(few.shown, config, begun)
+
+
+def examined(scale: Scale, judge: Stage1) -> Examined:
+    """The judge, asked about as many further demonstrations of the same people."""
+    shown = replace(judge.shown, count=scale.exam_demonstrations, seed=judge.shown.seed + _FURTHER)
+    practice = presets("practice", shown.embodiment)[scale.practice_preset].config
+    assert isinstance(practice, PracticeConfig)
+    known = robot_of(shown.embodiment).spec.default_threshold
+    return Examined(judge, shown, known if practice.threshold is None else practice.threshold)
 
 
 def arm(scale: Scale, name: str, start: Stage1, end: Stage1 | Stage2, **facts: Any) -> Arm:
@@ -72,6 +117,11 @@ def arm(scale: Scale, name: str, start: Stage1, end: Stage1 | Stage2, **facts: A
     episodes = scale.evaluation_episodes
     evaluation = EvaluationConfig(episodes=episodes, num_robots=min(JUDGED_AT_ONCE, episodes))
     return Arm(name, start, end, where, evaluation, **facts)
+
+
+def fraction(share: float) -> str:
+    """As people say it."""
+    return f"{share:.0%} of the demonstrations"
 
 
 def blocks_to_places() -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from practice.learning.errors import LearningError
+from practice.learning.experiments import marks
 from practice.learning.experiments.running import Finding
 from practice.learning.experiments.summary import Estimate, Row
 
@@ -31,18 +32,24 @@ def markdown(finding: Finding, provenance: str) -> str:
         if n > 1
         else "one seed, 95 % intervals over evaluation episodes only"
     )
+    if n == 1 and finding.judges:
+        interval = "one seed, no intervals"
     table = [
         f"| {' | '.join(_HEADINGS)} |",
         "|---" * len(_HEADINGS) + "|",
         *(_line(row) for row in finding.rows.values()),
     ]
+    judges = list(finding.judges.values())
+    tables = [table] if finding.rows else []
+    if judges:
+        tables += [marks.table(judges), marks.scores(judges)]
     origin = (
         f"Scale {finding.scale.name}, seeds {', '.join(map(str, finding.seeds))}: {interval}. "
         f"{finding.minutes:.1f} minutes of work on {provenance}."
     )
     goals = [_goal(goal) for goal in finding.goals]
     paper = [f"Paper: {asked.paper}"] if asked.paper else []
-    parts = ([asked.question], table, paper, goals, [origin])
+    parts = ([asked.question], *tables, paper, goals, [origin])
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 

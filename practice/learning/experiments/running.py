@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from practice.learning.experiments.experiment import Arm, Experiment
+from practice.learning.experiments.experiment import Arm, Candidate, Experiment
+from practice.learning.experiments.marks import JudgeRow, judge_run
 from practice.learning.experiments.scales import Scale
 from practice.learning.experiments.stages import Stage, Stage2
 from practice.learning.experiments.summary import Judged, Row, SeedRun
@@ -34,6 +35,9 @@ class Finding:
     stages: dict[str, dict[str, Any]]
     """Digest -> everything that stage follows from."""
 
+    judges: dict[str, JudgeRow] = field(default_factory=dict)
+    """Those examined, by name."""
+
     @property
     def goals(self) -> list[dict[str, Any]]:
         """Each goal, and whether it is reached."""
@@ -51,6 +55,7 @@ class Finding:
             "seeds": list(self.seeds),
             "goals": self.goals,
             "rows": [row.to_json() for row in self.rows.values()],
+            "judges": [row.to_json() for row in self.judges.values()],
             "minutes": round(self.minutes, 2),
             "devices": list(self.devices),
             "stages": self.stages,
@@ -72,11 +77,13 @@ def run(
         LearningError: an embodiment or preset is not known, or a stage fails.
     """
     arms = {seed: tuple(experiment.arms(scale, seed)) for seed in seeds}
+    candidates = {seed: tuple(experiment.candidates(scale, seed)) for seed in seeds}
     todo: dict[str, tuple[int, str, Stage]] = {}
-    for seed, its in arms.items():
-        for arm in its:
-            for stage in arm.stages.values():
-                todo.setdefault(stage.digest, (seed, arm.name, stage))
+    for seed in seeds:
+        its: tuple[Arm | Candidate, ...] = (*arms[seed], *candidates[seed])
+        for one in its:
+            for stage in one.stages.values():
+                todo.setdefault(stage.digest, (seed, one.name, stage))
     made: dict[str, Made] = {}
     for i, (digest, (seed, name, stage)) in enumerate(todo.items()):
         prefix = f"seed {seed}, {name}: {stage.label}"
@@ -95,6 +102,7 @@ def run(
         sum(one.seconds for one in made.values()) / 60,
         tuple(sorted({one.device for one in made.values()})),
         {digest: stage.to_json() for digest, (_, _, stage) in todo.items()},
+        {one.name: _judged(i, candidates, made) for i, one in enumerate(candidates[seeds[0]])},
     )
 
 
@@ -121,6 +129,25 @@ def _row(i: int, arms: dict[int, tuple[Arm, ...]], made: dict[str, Made]) -> Row
     arm = next(iter(arms.values()))[i]
     runs = tuple(_seed_run(seed, its[i], made) for seed, its in arms.items())
     return Row(arm.name, arm.demonstrations, arm.paper, arm.paper_episodes, runs)
+
+
+def _judged(
+    i: int, candidates: dict[int, tuple[Candidate, ...]], made: dict[str, Made]
+) -> JudgeRow:
+    """The i-th candidate over all seeds."""
+    runs = []
+    for seed, its in candidates.items():
+        parts = {part: made[stage.digest] for part, stage in its[i].stages.items()}
+        runs.append(
+            judge_run(
+                seed,
+                {part: one.result for part, one in parts.items()},
+                minutes=sum(one.seconds for one in parts.values()) / 60,
+                stages={part: stage.digest for part, stage in its[i].stages.items()},
+            )
+        )
+    one = next(iter(candidates.values()))[i]
+    return JudgeRow(one.name, one.demonstrations, tuple(runs))
 
 
 def _seed_run(seed: int, arm: Arm, made: dict[str, Made]) -> SeedRun:

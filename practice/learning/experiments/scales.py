@@ -36,6 +36,15 @@ class Scale:
     aloha_evaluation_episodes: int
     """Fewer, for each of its ticks is fifty steps of physics and three pictures."""
 
+    pretraining_scenes: int
+    """Captioned pictures."""
+
+    pretraining_steps: int
+    judge_steps: int
+    """Optimiser steps of a Stage 1 that is there for its judge; from demonstrations alone the best ones
+    come early."""
+
+    exam_demonstrations: int
     sft_preset: str = "fast"
     practice_preset: str = "fast"
     sft_steps: int | None = None
@@ -56,6 +65,10 @@ SCALES = {
             aloha_episodes=40,
             evaluation_episodes=64,
             aloha_evaluation_episodes=32,
+            pretraining_scenes=512,
+            pretraining_steps=60,
+            judge_steps=60,
+            exam_demonstrations=24,
             sft_steps=100,
         ),
         Scale(
@@ -69,6 +82,10 @@ SCALES = {
             aloha_episodes=1_600,
             evaluation_episodes=512,
             aloha_evaluation_episodes=256,
+            pretraining_scenes=8_192,
+            pretraining_steps=1_500,
+            judge_steps=1_500,
+            exam_demonstrations=256,
         ),
         Scale(
             "full",
@@ -81,6 +98,10 @@ SCALES = {
             aloha_episodes=4_400,
             evaluation_episodes=1_024,
             aloha_evaluation_episodes=512,
+            pretraining_scenes=32_768,
+            pretraining_steps=12_000,
+            judge_steps=6_000,
+            exam_demonstrations=512,
             sft_preset="paper",
         ),
     )

@@ -7,8 +7,6 @@ part of it: whoever changes what a stage does must run it anew by hand.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -18,12 +16,12 @@ from typing import Any, ClassVar, Literal, Protocol
 from models_store.checkpoint import EFMCheckpoint
 from practice.embodiments.interface import Embodiment
 from practice.embodiments.registry import embodiment
-from practice.embodiments.spec import EmbodimentSpec
 from practice.fleet.dataset import experts_of
 from practice.fleet.demonstrations import make_demonstrations
 from practice.fleet.pool import choose_processes
-from practice.learning.config import Config, EvaluationConfig, PracticeConfig, SFTConfig
+from practice.learning.config import EvaluationConfig, PracticeConfig, SFTConfig
 from practice.learning.data import Demonstrations
+from practice.learning.experiments.descriptions import config_facts, digest, task_facts, told
 from practice.learning.types import TaskFacts, Work
 from practice.learning.work import make_evaluation, make_practice, make_sft
 
@@ -73,7 +71,7 @@ class Stage(ABC):
     @property
     def digest(self) -> str:
         """Name of its folder: sha256 of the description, shortened."""
-        return _digest(_told(self.to_json()))
+        return digest(told(self.to_json()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +89,7 @@ class Shown:
 
     def to_json(self) -> dict[str, Any]:
         """JSON values; many instructions are told by their digest."""
-        texts = _digest(list(self.instructions)) if self.instructions else None
+        texts = digest(list(self.instructions)) if self.instructions else None
         return {field.name: getattr(self, field.name) for field in fields(self)} | {
             "instructions": texts
         }
@@ -116,6 +114,8 @@ class Stage1(Stage):
     kind: ClassVar[str] = "sft"
     shown: Shown
     config: SFTConfig
+    pretrained: Stage | None = None
+    """What its model begins with."""
 
     @property
     def label(self) -> str:
@@ -124,23 +124,26 @@ class Stage1(Stage):
 
     @property
     def needs(self) -> tuple[Stage, ...]:
-        """Nothing."""
-        return ()
+        """The pretraining, if there is one."""
+        return () if self.pretrained is None else (self.pretrained,)
 
     def to_json(self) -> dict[str, Any]:
-        """Demonstrations, task and config."""
+        """Demonstrations, task, config and pretraining."""
+        begun = {} if self.pretrained is None else {"pretrained": self.pretrained.digest}
         return {
             "kind": self.kind,
             "shown": self.shown.to_json(),
-            "task": _facts(embodiment(self.shown.embodiment).spec),
-            "config": _config(self.config),
+            "task": task_facts(embodiment(self.shown.embodiment).spec),
+            "config": config_facts(self.config),
+            **begun,
         }
 
     def make(self, bench: Bench) -> Work:
         """With its demonstrations in memory."""
         robot = embodiment(self.shown.embodiment)
         data = self.shown.make(robot, bench.processes)
-        return make_sft(self.config, data, robot, device=bench.device)
+        begun = None if self.pretrained is None else bench.checkpoint(self.pretrained, "pretrained")
+        return make_sft(self.config, data, robot, device=bench.device, pretrained=begun)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +160,9 @@ class Stage2(Stage):
     most_episodes: int | None = None
     """Stop before the iteration that would go past so many practice episodes."""
 
+    judged_by: Stage1 | None = None
+    """Another Stage 1 whose judge it is; None: the start's own."""
+
     @property
     def label(self) -> str:
         """On which robot."""
@@ -164,8 +170,8 @@ class Stage2(Stage):
 
     @property
     def needs(self) -> tuple[Stage, ...]:
-        """The start."""
-        return (self.start,)
+        """The start, and whoever judges."""
+        return (self.start,) if self.judged_by is None else (self.start, self.judged_by)
 
     def to_json(self) -> dict[str, Any]:
         """Start, task, config, judge and budget."""
@@ -173,16 +179,18 @@ class Stage2(Stage):
             "kind": self.kind,
             "start": self.start.digest,
             "embodiment": self.embodiment,
-            "task": _facts(embodiment(self.embodiment).spec),
-            "config": _config(self.config),
+            "task": task_facts(embodiment(self.embodiment).spec),
+            "config": config_facts(self.config),
             "judge": self.judge,
             "most_episodes": self.most_episodes,
+            **({} if self.judged_by is None else {"judged_by": self.judged_by.digest}),
         }
 
     def make(self, bench: Bench) -> Work:
         """Fleet and networks, nothing learned yet."""
         robot = embodiment(self.embodiment)
-        policy, reward = (bench.checkpoint(self.start, role) for role in ("policy", "reward"))
+        policy = bench.checkpoint(self.start, "policy")
+        reward = bench.checkpoint(self.judged_by or self.start, "reward")
         if self.judge == "random":
             reward = EFMCheckpoint.new(reward.spec, reward.normalisation, seed=self.config.seed)
         return make_practice(
@@ -216,7 +224,7 @@ class Trial(Stage):
     @property
     def needs(self) -> tuple[Stage, ...]:
         """The policy, and the Stage 1 whose judge is looked at."""
-        return (self._stage1, self.policy)
+        return (self._judge, self.policy)
 
     def to_json(self) -> dict[str, Any]:
         """Policy, task and config."""
@@ -224,65 +232,22 @@ class Trial(Stage):
             "kind": self.kind,
             "policy": self.policy.digest,
             "embodiment": self.embodiment,
-            "task": _facts(embodiment(self.embodiment).spec),
-            "config": _config(self.config),
+            "task": task_facts(embodiment(self.embodiment).spec),
+            "config": config_facts(self.config),
         }
 
     def make(self, bench: Bench) -> Work:
         """Fleet and networks."""
         robot = embodiment(self.embodiment)
         policy = bench.checkpoint(self.policy, "policy")
-        reward = bench.checkpoint(self._stage1, "reward")
+        reward = bench.checkpoint(self._judge, "reward")
         return make_evaluation(
             self.config.replace(processes=bench.processes), policy, reward, robot,
             task=TaskFacts.of(robot.spec), device=bench.device, collect=False,
         )  # fmt: skip
 
     @property
-    def _stage1(self) -> Stage1:
-        return self.policy if isinstance(self.policy, Stage1) else self.policy.start
-
-
-def agree(kept: Any, now: Any) -> bool:
-    """Whether two descriptions say the same wherever both say something."""
-    if isinstance(kept, dict) and isinstance(now, dict):
-        return all(agree(kept[key], now[key]) for key in kept.keys() & now.keys())
-    return bool(kept == now)
-
-
-def _config(config: Config) -> dict[str, Any]:
-    """Every setting that has a say in the outcome."""
-    return {"class": type(config).__name__} | {
-        name: value for name, value in config.to_json().items() if name != "processes"
-    }
-
-
-def _told(description: dict[str, Any]) -> dict[str, Any]:
-    """The description for its digest: settings at their defaults are left out, so that a new one
-    leaves old stages what they are. `agree` finds out when a default itself has changed.
-    """
-    classes = {cls.__name__: cls for cls in (SFTConfig, PracticeConfig, EvaluationConfig)}
-    if "config" not in description:
-        return description
-    config = dict(description["config"])
-    usual = _config(classes[config["class"]]())
-    told = {k: v for k, v in config.items() if k == "class" or v != usual[k]}
-    return description | {"config": told}
-
-
-def _facts(spec: EmbodimentSpec) -> dict[str, Any]:
-    """What of an embodiment decides an outcome and may be tuned without a change of its name."""
-    task = TaskFacts.of(spec)
-    return {
-        "horizon": task.horizon,
-        "control_hz": task.control_hz,
-        "threshold": task.threshold,
-        "limits": dict(task.limits),
-        "instructions": _digest(list(task.instructions)),
-        "steps_to_go": [spec.steps_to_go_bins, spec.steps_to_go_max],
-        "linger": spec.linger,
-    }
-
-
-def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:24]
+    def _judge(self) -> Stage1:
+        if isinstance(self.policy, Stage1):
+            return self.policy
+        return self.policy.judged_by or self.policy.start

@@ -18,13 +18,23 @@ from typing import Any
 from models_store.checkpoint import EFMCheckpoint
 from models_store.state_file import load_tree, save_tree
 from practice.learning.errors import LearningError
-from practice.learning.experiments.stages import Stage, agree
+from practice.learning.experiments.descriptions import agree
+from practice.learning.experiments.stages import Stage
 from practice.learning.types import Report, Work
 
 Tell = Callable[[Stage, float, str], None]
 """Called with the stage at work, its share done, and a few words."""
 
 _STATE, _STAGE, _OUTCOME = "state.safetensors", "stage.json", "outcome.json"
+
+
+_AWAITED = {
+    "eval_success": "success",
+    "val_loss_bc": "loss",
+    "matching_accuracy": "matching",
+    "word_accuracy": "words",
+}
+"""Of a report's values the one that people wait for, and what it is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +159,8 @@ def _entry(report: Report) -> dict[str, float]:
 
 def _words(report: Report) -> str:
     """The figure people wait for."""
-    for name, word in (("eval_success", "success"), ("val_loss_bc", "loss")):
+    for name, word in _AWAITED.items():
         if name in report.values:
             value = report.values[name]
-            return f"{word} {value:.1%}" if name == "eval_success" else f"{word} {value:.3f}"
+            return f"{word} {value:.3f}" if word == "loss" else f"{word} {value:.1%}"
     return ""
