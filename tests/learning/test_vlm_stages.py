@@ -113,6 +113,17 @@ def test_practice_moves_what_acts_and_leaves_the_rest(readout: str, data: Demons
     assert now.weights.keys() == start.weights.keys()
 
 
+@pytest.mark.parametrize("readout", ["queries", "tokens"])
+def test_both_stages_in_half_precision(readout: str, data: Demonstrations) -> None:
+    config = STAGE1.replace(readout=readout, base_dtype="bfloat16", precision="bfloat16")
+    first = finish(SFT(config, data, SPEC)).checkpoints()
+    run = finish(practise(first, evaluate_every=0, iterations=1, precision="bfloat16"))
+    now, start = run.checkpoints()["policy"].weights, first["policy"].weights
+    assert {values.dtype for values in now.values()} == {torch.float32}
+    assert all(bool(values.isfinite().all()) for values in now.values())
+    assert any(not torch.equal(values, start[name]) for name, values in now.items())
+
+
 @pytest.fixture(params=["sft", "tokens", "practice", "evaluation"])
 def maker(
     request: pytest.FixtureRequest, data: Demonstrations, stage1: dict[str, EFMCheckpoint]
