@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from practice.models import Dataset, DatasetVersion, Episode, Export, Run, Upload, User
+from practice.models import Dataset, DatasetVersion, Episode, Estimate, Export, Run, Upload, User
 from practice.services.edits import exclude_episodes, trim_episode
 from practice.services.people import issue_token
 from practice.services.selections import create_selection
@@ -41,6 +41,7 @@ COUNTS = {
     "versions/{version}/": 6,
     "versions/{version}/episodes/": 6,
     "episodes/{corrected}/edits/": 6,
+    "estimates/{estimate}/": 4,
     "exports/": 5,
     "exports/{export}/": 4,
     "uploads/": 5,
@@ -99,12 +100,17 @@ def names(vera: User) -> dict[str, object]:
             ),
             created_by=dataset.created_by,
         )
+        estimate = Estimate.objects.create(
+            task=run.task, kind=run.kind, config=run.config, created_by=run.created_by,
+            queued_at=run.queued_at,
+        )  # fmt: skip
         tomorrow = timezone.now() + timedelta(days=1)
         Upload.objects.create(
             task=run.task, person=vera, filename="a.zip", size=1, expires_at=tomorrow
         )
     return {
         "export": export.pk,
+        "estimate": estimate.pk,
         "task": run.task.slug,
         "dataset": dataset.pk,
         "run": run.pk,
