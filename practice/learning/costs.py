@@ -37,10 +37,10 @@ class Part:
     """Each: the median of those measured."""
 
     low: float
-    """Each: the quickest."""
+    """Each: the lower quartile; of a few the quickest."""
 
     high: float
-    """Each: the slowest."""
+    """Each: the upper quartile; of a few the slowest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +112,12 @@ class Cost:
 
     @property
     def seconds_low(self) -> float:
-        """If everything were as quick as the quickest of its kind."""
+        """If everything took `low`."""
         return sum(part.count * part.low for part in self.parts)
 
     @property
     def seconds_high(self) -> float:
-        """If everything were as slow as the slowest of its kind."""
+        """If everything took `high`."""
         return sum(part.count * part.high for part in self.parts)
 
     def to_json(self) -> dict[str, Any]:

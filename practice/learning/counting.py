@@ -13,7 +13,7 @@ from practice.learning.costs import Memory
 _MOMENTS = 2
 """Adam's."""
 
-FEW = (1, 3)
+FEW = (2, 4)
 """Rows at which activations are counted."""
 
 

@@ -25,6 +25,9 @@ from practice.learning.types import TaskFacts
 _EVALUATED_AT_ONCE = 1_024
 """Robots of the evaluations during practice."""
 
+_ENDLESS = 1_000_000
+"""Episodes of a fleet that must not end while it is timed."""
+
 _LATER = 0.5
 """Share of the probe's time that is left for updates."""
 
@@ -79,7 +82,8 @@ def evaluation_cost(
     problem = estimate.outline(models, [])
     if problem:
         return estimate.cost(problem=problem)
-    work = Evaluation(config, policy, reward, robot, task=task, device=place.device)
+    endless = config.replace(num_robots=robots, episodes=_ENDLESS)
+    work = Evaluation(endless, policy, reward, robot, task=task, device=place.device)
     try:
         ticks = _Ticks(work.fleet, estimate.stopwatch(), until=0.0)
     except torch.OutOfMemoryError:
@@ -107,9 +111,8 @@ class _Ticks:
         tick, at most the horizon, and half of it is expected.
         """
         rounds = math.ceil(episodes / robots) * max(1.0, robots / self.robots)
-        low, middle, high = min(self.timing.seconds), self.timing.median, max(self.timing.seconds)
-        ticks = (horizon / 2, 1, horizon)
-        each = (rounds * t * s for t, s in zip(ticks, (middle, low, high), strict=True))
+        seconds, ticks = (self.timing.median, *self.timing.ends), (horizon / 2, 1, horizon)
+        each = (rounds * t * s for t, s in zip(ticks, seconds, strict=True))
         return Part("evaluations", count, *each)
 
 
@@ -120,6 +123,7 @@ class _Updates:
         """`looks`: whether tuples hold what was seen, as they do where judge and policy share their looks."""
         self._config, self._model, self._made = config.replace(accumulate=1), model, made
         self._seer = model if looks else None
+        self._batch = made.batch(1, self._seer)
         self._trained = [one for one in model.parameters() if one.requires_grad]
         self._optimizer = optim.adam(
             self._trained, learning_rate=config.learning_rate, eps=config.adam_eps
@@ -128,7 +132,13 @@ class _Updates:
     def learn(self, rows: int) -> None:
         """Forward and backward, one part of a batch."""
         self._optimizer.zero_grad(set_to_none=True)
-        reinforce.add_gradient(self._model, self._made.batch(rows, self._seer), self._config)
+        if len(self._batch) != rows:  # made once for each size: making it is no part of a step
+            self._batch = self._made.batch(rows, self._seer)
+        reinforce.add_gradient(self._model, self._batch, self._config)
+
+    def measure(self) -> None:
+        """Its drift from where it started, over the tuples that were learned from last."""
+        reinforce.drift(self._model, self._model, self._batch)
 
     def follow(self) -> None:
         """One step of the optimiser."""
@@ -151,10 +161,13 @@ def _practised(work: SelfImprovement, estimate: Estimate, made: MadeUp, horizon:
     if learned is None:
         return estimate.cost(problem=problem)
     followed = watch.repeated(updates.follow, estimate.rows).median
+    drift = watch.repeated(updates.measure, min(learned.rows, reinforce.DRIFT_ROWS))
     collecting = config.iterations * math.ceil(config.tuples / config.num_robots)
     every, episodes = config.evaluate_every, config.evaluate_episodes
     robots = min(episodes, _EVALUATED_AT_ONCE)
+    measured = drift.scaled(min(config.tuples, reinforce.DRIFT_ROWS))
     parts = [
+        measured.part("looks at drift", config.iterations),
         ticks.timing.part("ticks of the fleet", collecting),
         learned.scaled(estimate.rows).part(
             "updates", config.iterations * config.updates, times=config.accumulate, plus=followed

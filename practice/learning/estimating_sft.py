@@ -72,6 +72,7 @@ class _Stage:
         )  # fmt: skip
         looks = heads_only(model, config)
         self._seer = model if looks and isinstance(model, SmallEFM) else None
+        self._lesson = made.lesson(1, self._seer)
 
     def estimated(self, estimate: Estimate, rows: int, *, sides: int, grounds: bool) -> Cost:
         """By trying."""
@@ -93,8 +94,11 @@ class _Stage:
     def _learn(self, rows: int) -> None:
         """Forward and backward, one part of a batch."""
         self._forget()
-        lesson = self._made.lesson(rows, self._seer)
-        lesson.losses(self._model).sum().backward()  # type: ignore[no-untyped-call]
+        if (
+            len(self._lesson.action) != rows
+        ):  # made once for each size: making it is no part of a step
+            self._lesson = self._made.lesson(rows, self._seer)
+        self._lesson.losses(self._model).sum().backward()  # type: ignore[no-untyped-call]
 
     def _forget(self) -> None:
         for parameter in self._model.parameters():

@@ -18,8 +18,11 @@ _FIRST = 2
 _GROWTH = 8
 """From one number of rows to the next."""
 
-_ENOUGH, _MOST = 5, 25
+_ENOUGH, _MOST = 5, 1_000
 """Times that a thing is done, where there is time: until they agree, or this often."""
+
+_LEAST_SECONDS, _MOST_SECONDS = 0.5, 4.0
+"""For all these times: what takes a millisecond is not known after five of them."""
 
 _AGREE = 0.05
 """Share of the median by which the middle half may differ."""
@@ -37,10 +40,18 @@ class Timing:
         """Of all times but the first of its size, which pays for warming up."""
         return statistics.median(self.seconds)
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The quartiles; of a few times the quickest and the slowest."""
+        if len(self.seconds) < _ENOUGH:
+            return min(self.seconds), max(self.seconds)
+        low, _, high = statistics.quantiles(self.seconds, n=4)
+        return low, high
+
     def part(self, name: str, count: int, *, times: float = 1.0, plus: float = 0.0) -> Part:
         """Done `count` times; each is `times` what was timed, and `plus` seconds."""
-        low, middle, high = min(self.seconds), self.median, max(self.seconds)
-        return Part(name, count, *(times * value + plus for value in (middle, low, high)))
+        each = (times * value + plus for value in (self.median, *self.ends))
+        return Part(name, count, *each)
 
     def scaled(self, rows: int) -> Timing:
         """What so many rows would take, in proportion."""
@@ -98,12 +109,14 @@ class Stopwatch:
         """As `repeated`; where not even a second time is left, the warming up has to do."""
         times: list[float] = []
         while len(times) < _MOST and self.left - (times[-1] if times else warm) >= until:
-            if len(times) >= _ENOUGH and _agree(times):
+            if len(times) >= _ENOUGH and _known(times):
                 break
             times.append(self.once(act))
         return Timing(rows, tuple(times or [warm]))
 
 
-def _agree(times: list[float]) -> bool:
+def _known(times: list[float]) -> bool:
+    spent = sum(times)
     low, middle, high = statistics.quantiles(times, n=4)
-    return high - low <= _AGREE * middle
+    agree = high - low <= _AGREE * middle
+    return spent >= _MOST_SECONDS or (agree and spent >= _LEAST_SECONDS)

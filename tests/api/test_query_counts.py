@@ -74,6 +74,11 @@ def _frozen_and_corrected(dataset: Dataset) -> tuple[DatasetVersion, Episode]:
     return version, demo
 
 
+def _estimate(run: Run) -> Estimate:
+    known = {"task": run.task, "kind": run.kind, "config": run.config, "created_by": run.created_by}
+    return Estimate.objects.create(**known, queued_at=run.queued_at)
+
+
 @pytest.fixture
 def names(vera: User) -> dict[str, object]:
     """Several rows of everything; gives the ids that paths name."""
@@ -100,17 +105,13 @@ def names(vera: User) -> dict[str, object]:
             ),
             created_by=dataset.created_by,
         )
-        estimate = Estimate.objects.create(
-            task=run.task, kind=run.kind, config=run.config, created_by=run.created_by,
-            queued_at=run.queued_at,
-        )  # fmt: skip
         tomorrow = timezone.now() + timedelta(days=1)
         Upload.objects.create(
             task=run.task, person=vera, filename="a.zip", size=1, expires_at=tomorrow
         )
     return {
         "export": export.pk,
-        "estimate": estimate.pk,
+        "estimate": _estimate(run).pk,
         "task": run.task.slug,
         "dataset": dataset.pk,
         "run": run.pk,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -169,7 +170,9 @@ def test_stage_2_and_an_evaluation_are_told_from_ticks_and_updates() -> None:
     )  # fmt: skip
     cost = practice_cost(config, policy, policy, robot, task=task, place=QUICK)
     counts = {part.name: part.count for part in cost.parts}
-    assert counts == {"ticks of the fleet": 40, "updates": 20, "evaluations": 3}
+    assert counts == {
+        "ticks of the fleet": 40, "updates": 20, "looks at drift": 10, "evaluations": 3,
+    }  # fmt: skip
     model = policy.build()
     assert cost.trainable == sum(one.numel() for one in model.policy_parameters())
     assert cost.seconds_low < cost.seconds < cost.seconds_high
@@ -186,7 +189,7 @@ def test_stage_2_of_adapters_is_told() -> None:
         num_robots=2, iterations=2, updates=1, batch_size=4, evaluate_every=0, processes=1,
     )  # fmt: skip
     cost = practice_cost(config, policy, policy, robot, task=TaskFacts.of(robot.spec), place=QUICK)
-    assert [part.name for part in cost.parts] == ["ticks of the fleet", "updates"]
+    assert [part.name for part in cost.parts] == ["looks at drift", "ticks of the fleet", "updates"]
     assert 0 < cost.trainable < 0.2 * cost.parameters
 
 
@@ -215,9 +218,10 @@ def test_a_probe_ends_and_tells_from_what_it_has_tried(each: float) -> None:
 
 
 def test_a_probe_stops_early_when_times_agree() -> None:
-    clock = Slow(0.001)
-    Stopwatch(HostGauge(), seconds=20.0, clock=clock).repeated(lambda: clock.act(1), 1)
-    assert len(clock.sizes) == 6
+    for each, times in ((0.2, 6), (0.01, 51), (6.0, 3)):
+        clock = Slow(each)
+        Stopwatch(HostGauge(), seconds=20.0, clock=clock).repeated(partial(clock.act, 1), 1)
+        assert len(clock.sizes) in (times, times + 1), "the first warms up"
 
 
 def test_the_sentence_names_what_does_not_fit() -> None:

@@ -14,8 +14,8 @@ class PartSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     count = serializers.IntegerField(help_text="How often, at most.")
     seconds = serializers.FloatField(help_text="Each, the median.")
-    low = serializers.FloatField(help_text="Each, the quickest.")
-    high = serializers.FloatField(help_text="Each, the slowest.")
+    low = serializers.FloatField(help_text="Each, the lower quartile.")
+    high = serializers.FloatField(help_text="Each, the upper quartile.")
 
 
 class MemorySerializer(serializers.Serializer[Any]):
