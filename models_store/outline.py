@@ -33,18 +33,18 @@ def outlines(specs: Sequence[Spec]) -> list[EFM]:
     Raises:
         LearningError: a base is missing or of no supported make.
     """
-    bases: dict[tuple[str, str], Any] = {}
+    bases: dict[tuple[str, str, int], Any] = {}
     with torch.device("meta"):
         return [_outline(spec, bases) for spec in specs]
 
 
-def _outline(spec: Spec, bases: dict[tuple[str, str], Any]) -> EFM:
+def _outline(spec: Spec, bases: dict[tuple[str, str, int], Any]) -> EFM:
     if not isinstance(spec, VlmSpec):
         return new_model(spec, plain_normalisation(spec))
     # Seconds of importing transformers, for those who use it alone.
     from models_store.vlm import vlm_on  # noqa: PLC0415
 
-    key = (spec.base_digest, spec.dtype)
+    key = (spec.base_digest, spec.dtype, spec.action_bins + spec.steps_to_go_bins)
     if key not in bases:
         bases[key] = _base(spec)
     return vlm_on(bases[key], spec, plain_normalisation(spec))

@@ -50,7 +50,9 @@ def load_base(spec: VlmSpec) -> Base:
     key = (found, spec.dtype, rows)
     base = _loaded.get(key)
     if base is None:
-        base = _load(folder_of(spec.base), getattr(torch, spec.dtype), rows)
+        # Whoever seeded wants the same weights whether the base was there already or not.
+        with torch.random.fork_rng(devices=[]):
+            base = _load(folder_of(spec.base), getattr(torch, spec.dtype), rows)
         _loaded[key] = base
     return base
 

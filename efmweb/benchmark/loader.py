@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from statistics import median
 from typing import TYPE_CHECKING, Any, cast
 
 import django
@@ -29,8 +30,8 @@ from practice.learning.sft import SFT
 if TYPE_CHECKING:
     from practice.models import Run
 
-BATCHES = 10
-"""Batches, and optimiser steps, between two looks at the clock."""
+BATCHES, STEPS = 4, 1
+"""Batches, and optimiser steps, of one turn."""
 
 SOURCES = ("memory", "cache", "cold")
 """Pictures in memory; mapped, and in the kernel's page cache; mapped, and on the disk alone."""
@@ -44,9 +45,7 @@ class Loading:
         self.run = _run(dataset)
         self.spec = embodiment(self.run.task.embodiment).spec
         known = SFTConfig.from_json(self.run.config)
-        self.config = known.replace(
-            validation_fraction=0.0, validate_every=BATCHES, steps=10_000_000
-        )
+        self.config = known.replace(validation_fraction=0.0, validate_every=STEPS, steps=10_000_000)
         began = time.perf_counter()
         mapped = self._demonstrations(in_memory=0)
         seconds = time.perf_counter() - began
@@ -61,58 +60,67 @@ class Loading:
         self._generator = torch.Generator().manual_seed(0)
 
     def load(self, seconds: float) -> dict[str, float]:
-        """Samples per second of the loader alone, from each source in turn."""
-        spec, found = model_spec(self.config, self.spec), {}
-        for name in SOURCES:
-            train, _, _ = split(self._data[name], self.config)
+        """Samples per second of the loader alone, from each source."""
+        spec = model_spec(self.config, self.spec)
+
+        def loader_of(data: Demonstrations) -> Callable[[], int]:
+            train, _, _ = split(data, self.config)
             rows = Rows(train, "cpu", inputs=spec.inputs, previous=spec.previous)
 
-            def some(rows: Rows = rows) -> int:
+            def some() -> int:
                 size = (BATCHES, self.config.batch_size)
                 picked = torch.randint(len(rows), size, generator=self._generator)
                 return sum(len(lesson.action) for lesson in rows.lessons(picked))
 
-            found[name] = self._speed(name, some, seconds)
-        return found
+            return some
+
+        return self._race(loader_of, seconds)
 
     def train(self, seconds: float) -> dict[str, float]:
-        """Optimiser steps per second of Stage 1 itself, from each source in turn."""
-        found = {}
-        for name in SOURCES:
-            work = SFT(self.config, self._data[name], self.spec)
+        """Optimiser steps per second of Stage 1 itself, from each source."""
 
-            def some(work: SFT = work) -> int:
+        def trainer_of(data: Demonstrations) -> Callable[[], int]:
+            work = SFT(self.config, data, self.spec)
+
+            def some() -> int:
                 work.step()
-                return BATCHES
+                return STEPS
 
-            found[name] = self._speed(name, some, seconds)
-        return found
+            return some
+
+        return self._race(trainer_of, seconds)
 
     def frames(self, seconds: float) -> dict[str, float]:
-        """Pictures per second at random rows, one row at a time, from each source in turn."""
-        found = {}
-        for name in SOURCES:
-            pictures = Pictures(self._data[name], self.spec.cameras, (), "cpu")
+        """Pictures per second at random rows, one row at a time, from each source."""
 
-            def some(pictures: Pictures = pictures, rows: int = len(self._data[name])) -> int:
-                picked = torch.randint(rows, (100, 1), generator=self._generator)
+        def gatherer_of(data: Demonstrations) -> Callable[[], int]:
+            pictures = Pictures(data, self.spec.cameras, (), "cpu")
+
+            def some() -> int:
+                picked = torch.randint(len(data), (100, 1), generator=self._generator)
                 return sum(len(pictures.at(row)) for row in picked)
 
-            found[name] = self._speed(name, some, seconds)
-        return found
+            return some
 
-    def _speed(self, source: str, some: Callable[[], int], seconds: float) -> float:
-        """What `some` counts, per second. Where nothing may be in the page cache, only the first time counts."""
-        some()  # the first time makes buffers
-        if source == "cold":
-            self._leave_page_cache()
-        done, began = 0, time.perf_counter()
-        while (spent := time.perf_counter() - began) < seconds or not done:
-            done += some()
-            if source == "cold":
-                spent = time.perf_counter() - began
-                break
-        return done / spent
+        return self._race(gatherer_of, seconds)
+
+    def _race(
+        self, racer_of: Callable[[Demonstrations], Callable[[], int]], seconds: float
+    ) -> dict[str, float]:
+        """What a racer counts, per second. Memory and cache take turns of milliseconds, and the median turn counts, for other
+        work on the machine comes and goes. Cold is a single turn, for after it nothing is.
+        """
+        racers = {source: racer_of(self._data[source]) for source in SOURCES}
+        for some in racers.values():
+            some()  # the first time makes buffers
+        turns: dict[str, list[float]] = {"memory": [], "cache": []}
+        began = time.perf_counter()
+        while time.perf_counter() - began < 2 * seconds or not turns["cache"]:
+            for source, speeds in turns.items():
+                speeds.append(_speed(racers[source]))
+        self._leave_page_cache()
+        cold = _speed(racers["cold"])
+        return {source: median(speeds) for source, speeds in turns.items()} | {"cold": cold}
 
     def _leave_page_cache(self) -> None:
         """Let the kernel forget the mapped pictures: those of this process first, else it keeps them."""
@@ -130,6 +138,13 @@ class Loading:
 
         with override_settings(EFM_FRAMES_IN_MEMORY=in_memory):
             return demonstrations(self.run)
+
+
+def _speed(some: Callable[[], int]) -> float:
+    """What one call counts, per second."""
+    began = time.perf_counter()
+    done = some()
+    return done / (time.perf_counter() - began)
 
 
 def _run(dataset: int) -> Run:

@@ -55,7 +55,9 @@ def read_episodes(
                     raise
                 refused(Finding("error", error.file, error.reason, entry.index, error.frame))
             else:
+                del arrays  # a name would keep pictures in memory while the next ones are read
                 yield episode
+                del episode
 
 
 def _together(

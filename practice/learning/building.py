@@ -10,7 +10,7 @@ from torch import nn
 
 from models_store.checkpoint import EFMCheckpoint
 from models_store.compact_spec import CompactSpec
-from models_store.efm import EFM
+from models_store.efm import EFM, LookingEFM
 from models_store.normalisation import Moments, Normalisation
 from models_store.spec import ModelSpec
 from models_store.specs import Spec, TokenSpec
@@ -24,6 +24,10 @@ from practice.learning.temperature import at_temperature
 
 _BINS = 256
 """Action tokens per dimension of a pretrained model whose robot names none (RT-2)."""
+
+
+_MOST_SEEN = 2**29
+"""Numbers kept of what a pretrained model sees in all demonstrations: 2 GB. Where it is more, it looks anew."""
 
 
 def check_fit(data: Demonstrations, spec: EmbodimentSpec) -> None:
@@ -127,6 +131,14 @@ def new_checkpoint(config: SFTConfig, spec: Spec, norm: Normalisation) -> EFMChe
 def heads_only(model: EFM, config: SFTConfig) -> bool:
     """Whether Stage 1 trains only what acts and judges; perceptrons have nothing else."""
     return config.trains == "heads" and isinstance(model.spec, CompactSpec)
+
+
+def looks_once(model: EFM, config: SFTConfig, rows: int) -> bool:
+    """Whether each of so many rows need be looked at only once: nothing learns to see, and there is room."""
+    if heads_only(model, config):
+        return True
+    frozen = isinstance(model.spec, VlmSpec) and model.spec.freeze_vision
+    return frozen and isinstance(model, LookingEFM) and rows * model.sight <= _MOST_SEEN
 
 
 def trained(model: EFM, config: SFTConfig) -> list[tuple[str, nn.Parameter]]:

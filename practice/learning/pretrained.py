@@ -38,12 +38,14 @@ def origins(
     return {role: one.digest for role, one in named.items() if one is not None}
 
 
-def adopt(model: EFM, pretrained: EFMCheckpoint) -> None:
-    """Take over every weight that sees or reads.
+def adopt(model: EFM, pretrained: EFMCheckpoint | None) -> None:
+    """Take over every weight that sees or reads, if there was a pretraining.
 
     Raises:
         LearningError: this is no pretraining, or it is one of another kind of model.
     """
+    if pretrained is None:
+        return
     name = pretrained.digest[:12]
     kind = pretrained.config.get("kind")
     if kind != KIND:

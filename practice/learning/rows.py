@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models_store.efm import EFM, SEEN, SmallEFM
+from models_store.efm import EFM, SEEN, LookingEFM
 from models_store.instructions import Instructions
 from models_store.words import mirrored
 from practice.embodiments.spec import Mirror, is_camera
@@ -23,9 +23,6 @@ _AT_ONCE = 512
 
 _BYTES_AT_ONCE = 32 << 20
 """Of pictures in one look: of large ones fewer rows are taken."""
-
-_UNREAD = Instructions.same("", 0)
-"""Who has seen has read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +140,7 @@ class Rows:
 
 
 class Looked:
-    """Rows that a model which no longer learns to see has looked at, each once, on each side of the
+    """Rows that a model which does not learn to see has looked at, each once, on each side of the
     mirror. Batches are those of `Rows`, and cost a fraction.
     """
 
@@ -166,7 +163,7 @@ class Looked:
         return torch.cat([side.observation[SEEN] for side in self._sides])
 
     @torch.no_grad()
-    def look(self, model: SmallEFM, count: int) -> None:
+    def look(self, model: LookingEFM, count: int) -> None:
         """Look at the next `count` rows."""
         end = min(self.done + count, len(self._rows))
         size = self._rows.at_once(_AT_ONCE)
@@ -201,7 +198,7 @@ def _picked(lesson: Lesson, rows: Tensor) -> Lesson:
         lesson.action[rows],
         lesson.acted[rows],
         lesson.steps_to_go[rows],
-        lesson.instructions.rows(rows.cpu().numpy()) if len(lesson.instructions) else _UNREAD,
+        lesson.instructions.rows(rows.cpu().numpy()),
     )
 
 
@@ -211,5 +208,8 @@ def _joined(lessons: list[Lesson]) -> Lesson:
         torch.cat([lesson.action for lesson in lessons]),
         torch.cat([lesson.acted for lesson in lessons]),
         torch.cat([lesson.steps_to_go for lesson in lessons]),
-        _UNREAD,
+        Instructions(
+            lessons[0].instructions.texts,
+            np.concatenate([lesson.instructions.index for lesson in lessons]),
+        ),
     )

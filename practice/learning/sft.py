@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from models_store.checkpoint import EFMCheckpoint
-from models_store.efm import EFM, SmallEFM
+from models_store.efm import EFM, LookingEFM, SmallEFM
 from models_store.spec import ModelSpec
 from practice.embodiments.spec import EmbodimentSpec, Mirror
 from practice.learning import optim
@@ -29,7 +29,7 @@ from practice.learning.building import (
     check_fit,
     first_model,
     handed_on,
-    heads_only,
+    looks_once,
     measure,
     model_spec,
     trained,
@@ -43,8 +43,8 @@ from practice.learning.revision import code_revision
 from practice.learning.rows import Looked, Rows
 from practice.learning.types import Report, Tree
 
-_LOOKS = 16_384
-"""Rows looked at between reports: seconds."""
+_LOOKS = 16
+"""Forwards of as many rows as fit, between reports: seconds."""
 
 
 class SFT:
@@ -63,27 +63,24 @@ class SFT:
         pretrained: EFMCheckpoint | None = None,
         show: object = None,
     ) -> None:
-        """Train a new model, or go on training `initial`, which must fit the demonstrations. A new one
-        may see and read as `pretrained` does. `show`, an embodiment, draws the pictures for
-        grounding where it can.
+        """Train a new model, which may see and read as `pretrained` does, or go on with `initial`, which must
+        fit the demonstrations. `show`, an embodiment, draws the pictures for grounding if it can.
         """
         check_fit(demonstrations, spec)
         self.config, self._device = config, device
         self._train, self._validation, self._kept = split(demonstrations, config)
         self._parents = origins(config, initial, pretrained)
-        self._new = initial is None
         self._model_spec = initial.spec if initial else model_spec(config, spec)
         self._normalisation = (
             initial.normalisation if initial else measure(self._train, self._model_spec)
         )
         self._model = first_model(config, self._model_spec, self._normalisation, initial).to(device)
-        if pretrained is not None:
-            adopt(self._model, pretrained)
+        adopt(self._model, pretrained)
         self._model.set_precision(config.precision)
         self._model.set_recomputing(config.recompute)
         texts = demonstrations.instructions
         self._grounding = grounding(
-            config, self._model, show, texts, new=self._new, blind=pretrained is None
+            config, self._model, show, texts, new=initial is None, blind=pretrained is None
         )
         self._named = trained(self._model, config)
         self._optimizer = self._adam()
@@ -219,9 +216,11 @@ class SFT:
         # Evenly spread over the kept-out episodes, the same rows every time.
         count = min(len(self._validation), self.config.validation_rows)
         rows = torch.linspace(0, len(self._validation) - 1, count).long()
-        size = count
-        if isinstance(self._held_out, Rows) and not isinstance(self._model_spec, ModelSpec):
-            size = self._held_out.at_once(self._model.rows_at_once)
+        looked = isinstance(self._held_out, Looked) and isinstance(self._model, SmallEFM)
+        small = looked or isinstance(self._model_spec, ModelSpec)
+        size = count if small else self._model.rows_at_once
+        if isinstance(self._held_out, Rows):
+            size = self._held_out.at_once(size)
         parts = [rows[i : i + size] for i in range(0, count, size)]
         weighed = [
             self._held_out.lesson(part).losses(self._model) * (len(part) / count) for part in parts
@@ -231,12 +230,12 @@ class SFT:
 
     def _lessons(self, data: Demonstrations, mirror: Mirror | None = None) -> Rows | Looked:
         """The rows on the device; to be looked at once where looking is not trained."""
-        spec = self._model_spec
+        spec, kept = self._model_spec, len(data) * (1 if mirror is None else 2)
         rows = Rows(
             data, self._device, inputs=spec.inputs, previous=spec.previous,
             arrival=self.config.arrival, mirror=mirror,
         )  # fmt: skip
-        return Looked(rows) if heads_only(self._model, self.config) else rows
+        return Looked(rows) if looks_once(self._model, self.config, kept) else rows
 
     def _ground(self, grounding: Grounding) -> Report:
         """Up to the next measurement of the error."""
@@ -249,10 +248,12 @@ class SFT:
 
     def _look(self, lessons: Looked) -> Report:
         """At the next pictures, once and for all."""
-        assert isinstance(self._model, SmallEFM)
-        lessons.look(self._model, _LOOKS)
-        if lessons is self._rows and lessons.finished and self._new:
-            self._model.calibrate(lessons.seen)
+        model = self._model
+        assert isinstance(model, LookingEFM)
+        lessons.look(model, _LOOKS * model.rows_at_once)
+        new = lessons is self._rows and lessons.finished and "initial" not in self._parents
+        if new and isinstance(model, SmallEFM):
+            model.calibrate(lessons.seen)
         return self._report({}, [f"Looked at {lessons.done:,} pictures."])
 
     def _report(

@@ -92,6 +92,8 @@ class NextStep:
     page: str
     """Name of the page's URL, which takes the task's slug."""
     query: str = ""
+    dataset: int | None = None
+    """The dataset whose page it is instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +235,16 @@ def _evaluation_step(checkpoint: Checkpoint) -> NextStep:
 
 
 def _upload_step(datasets: list[Dataset]) -> NextStep | None:
-    under_way = {Dataset.State.QUEUED, Dataset.State.VALIDATING, Dataset.State.MAPPING}
+    asks = next((one for one in datasets if one.state == Dataset.State.MAPPING), None)
+    if asks is not None:
+        return NextStep(
+            "Say which feature is which",
+            f"{asks.name} calls its features otherwise than the robot does; its import waits for you.",
+            "Open the dataset",
+            "dataset",
+            dataset=asks.pk,
+        )
+    under_way = {Dataset.State.QUEUED, Dataset.State.VALIDATING}
     if any(dataset.state in under_way for dataset in datasets):
         return None
     return NextStep(

@@ -87,5 +87,6 @@ def _groups(episodes: Iterator[Recorded]) -> Iterator[list[Recorded]]:
             yield group
             group.clear()  # the writer still holds the list while the next episodes are read
             size = 0
+        del episode
     if group:
         yield group

@@ -47,10 +47,11 @@ function bounds(series) {
   return known.length ? [known.reduce((a, b) => Math.min(a, b)), known.reduce((a, b) => Math.max(a, b))] : [0, 1];
 }
 
-// Three significant digits, for channels differ by orders of magnitude.
-function significant(value) {
+// Three significant digits, for channels differ by orders of magnitude; below `least` is what rounding left of a zero.
+function significant(value, least = 0) {
   if (!Number.isFinite(value ?? NaN)) return formatNumber(null);
   const size = Math.abs(value);
+  if (size < least) return formatNumber(0, 0);
   if (size > 0 && size < 1e-3) return value.toExponential(1).replaceAll("-", "\u2212");
   return value === 0 || size >= 1000 ? formatNumber(value, 0) : String(Number(value.toPrecision(3))).replace("-", "\u2212");
 }
@@ -85,6 +86,7 @@ export function drawChannels(figure, { values }, steps) {
   const svg = figure.querySelector("svg");
   const chips = [...figure.querySelectorAll("[data-channel]")];
   const shown = (i) => chips[i]?.getAttribute("aria-pressed") !== "false";
+  const least = 1e-6 * Math.max(...bounds(values).map(Math.abs));
   const draw = () => {
     const [low, high] = bounds(values.filter((_, i) => shown(i)));
     const y = scale(low, high);
@@ -111,7 +113,7 @@ export function drawChannels(figure, { values }, steps) {
   return (at) => {
     chips.forEach((chip, i) => {
       const series = values[i] ?? [];
-      chip.querySelector("output").textContent = significant(series[Math.min(at, series.length - 1)]);
+      chip.querySelector("output").textContent = significant(series[Math.min(at, series.length - 1)], least);
     });
   };
 }

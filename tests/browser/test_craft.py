@@ -1,5 +1,7 @@
 """Every page, with real rows and a practice going on: quiet console, own host only, keyboard, both schemes, phone width, no shift."""
 
+import re
+
 import pytest
 from django.urls import resolve
 from playwright.sync_api import Page, expect
@@ -223,3 +225,16 @@ def test_the_theme_that_was_chosen_stays(door: Door) -> None:
     page.get_by_role("link", name="Episodes").first.click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     until(page, f"{LIGHTNESS} < 0.2")
+
+
+def test_filters_that_were_unfolded_stay_so(desk: Visit, rows: Rows) -> None:
+    page = desk.page
+    desk.go(rows.address("/episodes/?dataset={dataset}&odd=length"))
+    odd = page.locator("#f-odd")
+    odd.focus()
+    odd.select_option("")
+    expect(page).to_have_url(re.compile("odd=$"))
+    expect(odd).to_be_focused()
+    expect(odd).to_have_value("")
+    page.go_back()
+    expect(odd).to_have_value("length")

@@ -59,6 +59,7 @@ def test_in_and_out(tmp_path: Path, cameras: str) -> None:
 @pytest.mark.django_db
 def test_all_sources_are_loaded_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loader, "BATCHES", 1)
+    monkeypatch.setattr(loader, "STEPS", 1)
     write_set(tmp_path / "set.zip", SPEC, 2)
     dataset = importer.import_archive(tmp_path / "set.zip", robot=SPEC.id)["dataset"]
     loading = loader.Loading(int(dataset))

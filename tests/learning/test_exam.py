@@ -23,15 +23,11 @@ CONFIG = SFTConfig(
 def marks(judge: EFMCheckpoint, threshold: float = 3.0) -> dict[str, float]:
     data = Demonstrations.from_episodes(demonstrations(40, seed=900))
     exam = Exam(judge, data, threshold=threshold, arrival="end")
-    assert not exam.finished
-    report = exam.step()
+    values = exam.step().values
     assert exam.finished
-    assert exam.result() == {**report.values, "episodes": data.num_episodes}
+    assert exam.result() == {**values, "episodes": data.num_episodes}
     assert exam.checkpoints() == {}
-    again = Exam(judge, data, threshold=threshold, arrival="end")
-    again.load_state(exam.state())
-    assert again.finished
-    return report.values
+    return values
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +54,15 @@ def test_a_laxer_threshold_says_done_more_often(judge: EFMCheckpoint) -> None:
     assert lax["recall"] == 1.0
     data = Demonstrations.from_episodes(demonstrations(40, seed=900))
     assert lax["precision"] == pytest.approx(float((data.steps_to_go == 0).mean()))
+
+
+def test_an_exam_that_was_over_stays_over(judge: EFMCheckpoint) -> None:
+    data = Demonstrations.from_episodes(demonstrations(20, seed=900))
+    first, again = (Exam(judge, data, threshold=3.0) for _ in range(2))
+    first.step()
+    again.load_state(first.state())
+    assert again.finished
+    assert again.result() == first.result()
 
 
 def test_ranks_and_areas_are_the_textbooks() -> None:

@@ -140,7 +140,7 @@ def test_the_same_judges_are_examined_and_practise(scale: Scale) -> None:
 
 def test_variants_learn_from_the_same_pictures_in_as_many_steps() -> None:
     scale = SCALES["small"]
-    joint, unimodal, scratch = (judging(scale, 0, 0.1, v) for v in ("joint", "unimodal", "scratch"))  # type: ignore[arg-type]
+    joint, unimodal, scratch = (judging(scale, 0, 0.1, v) for v in ("joint", "unimodal", "scratch"))
     assert isinstance(joint.pretrained, Pretrained)
     assert isinstance(unimodal.pretrained, Pretrained)
     assert joint.pretrained.config.replace(variant="unimodal") == unimodal.pretrained.config

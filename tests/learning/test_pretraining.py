@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -26,7 +27,7 @@ STAGE1 = SFTConfig(
     seed=2, steps=20, batch_size=16, validate_every=10, policy_width=16, reward_width=16, queries=6,
     previous_frame=False, trains="heads", precision="float32",
 )  # fmt: skip
-SHORT = {"steps": 12, "validate_every": 4, "scenes": 128}
+SHORT: dict[str, Any] = {"steps": 12, "validate_every": 4, "scenes": 128}
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,11 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
 import pytest
 import torch
 import transformers
@@ -186,3 +188,36 @@ def test_a_tokenizer_of_another_model_is_found_out(tmp_path: Path) -> None:
         LearningError, match="has room for 0 picture tokens, its vision tower makes 8"
     ):
         model.steps_to_go(shown | state, Instructions.same("push", 1))
+
+
+def test_a_base_of_the_hub_is_fetched_at_its_revision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, asked = make_base("smolvlm", tmp_path / "base"), []
+
+    def fetch(name: str, *, revision: str, allow_patterns: list[str]) -> str:
+        asked.append((name, revision, allow_patterns))
+        return str(folder)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
+    spec = replace(SPEC, base="someone/smol@v1.0", base_digest=base_digest(str(folder)))
+    assert EFMCheckpoint.new(spec, NORM, seed=0).spec == spec
+    assert {one[:2] for one in asked} == {("someone/smol", "v1.0")}
+    assert not any(fnmatch("pytorch_model.bin", pattern) for pattern in asked[0][2])
+    assert any(fnmatch("model-00001-of-00002.safetensors", pattern) for pattern in asked[0][2])
+
+    def fail(name: str, **_: Any) -> str:
+        raise huggingface_hub.errors.LocalEntryNotFoundError("no such revision")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
+    with pytest.raises(LearningError, match=r"someone/smol@v1\.0 cannot be fetched from the Hub"):
+        folder_of("someone/smol@v1.0")
+
+
+def test_weights_follow_from_the_seed_whether_the_base_was_loaded_or_not(tmp_path: Path) -> None:
+    base = make_base("qwen2_vl", tmp_path / "base")
+    first = new(SPEC, base)
+    kept = first.build()
+    again = new(SPEC, base)
+    assert first.digest == again.digest
+    assert kept.spec == again.spec

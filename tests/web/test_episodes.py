@@ -223,12 +223,16 @@ def test_people_without_a_role_are_shown_nothing(vera: User) -> None:
     assert not selectors.find_episodes(User.objects.get(pk=vera.pk), EpisodeFilter()).exists()
 
 
+REPLAY = 'src="/static/js/replay.js"'
+"""The module that plays; every page's import map names its parts."""
+
+
 def test_an_episode_without_frames_says_so_and_plays_nothing(vera: User) -> None:
     [episode] = make_episodes(count=1)
     url = f"/episodes/{episode.pk}/"
-    assert "js/replay" in signed_in(vera).get(url).content.decode()
+    assert REPLAY in signed_in(vera).get(url).content.decode()
     Episode.objects.filter(pk=episode.pk).update(blob_key="")
     page = signed_in(vera).get(url).content.decode()
     assert "The frames of this episode were not kept" in page
-    assert "js/replay" not in page
+    assert REPLAY not in page
     assert 'data-now="return"' not in page

@@ -33,7 +33,7 @@ def test_the_robots_features_stand_beside_the_datasets(otto: User) -> None:
     assert "Which feature is which" in shown
     assert '<option value="observation.pose" selected' in " ".join(shown.split())
     assert "x, y, vx, vy, a, b" in shown
-    assert "Import so" in shown
+    assert "Import with this mapping" in shown
 
 
 def test_a_choice_is_looked_at_before_it_is_made(otto: User) -> None:
@@ -68,7 +68,7 @@ def test_viewers_see_that_it_waits_and_change_nothing(vera: User) -> None:
     page = page_of(vera)
     shown = text_of(page.get(reverse("web:dataset", args=[dataset.pk])))
     assert "needs mapping" in shown
-    assert "Import so" not in shown
+    assert "Import with this mapping" not in shown
     for name in ("dataset_mapping", "dataset_mapping_check", "dataset_reword"):
         assert page.post(reverse(f"web:{name}", args=[dataset.pk])).status_code == 403
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,12 +78,7 @@ def run(
     """
     arms = {seed: tuple(experiment.arms(scale, seed)) for seed in seeds}
     candidates = {seed: tuple(experiment.candidates(scale, seed)) for seed in seeds}
-    todo: dict[str, tuple[int, str, Stage]] = {}
-    for seed in seeds:
-        its: tuple[Arm | Candidate, ...] = (*arms[seed], *candidates[seed])
-        for one in its:
-            for stage in one.stages.values():
-                todo.setdefault(stage.digest, (seed, one.name, stage))
+    todo = _todo({seed: (*arms[seed], *candidates[seed]) for seed in seeds})
     made: dict[str, Made] = {}
     for i, (digest, (seed, name, stage)) in enumerate(todo.items()):
         prefix = f"seed {seed}, {name}: {stage.label}"
@@ -104,6 +99,18 @@ def run(
         {digest: stage.to_json() for digest, (_, _, stage) in todo.items()},
         {one.name: _judged(i, candidates, made) for i, one in enumerate(candidates[seeds[0]])},
     )
+
+
+def _todo(
+    asked: Mapping[int, Sequence[Arm | Candidate]],
+) -> dict[str, tuple[int, str, Stage]]:
+    """Digest -> seed, arm and stage, in the order of work; what is shared is there once."""
+    todo: dict[str, tuple[int, str, Stage]] = {}
+    for seed, its in asked.items():
+        for one in its:
+            for stage in one.stages.values():
+                todo.setdefault(stage.digest, (seed, one.name, stage))
+    return todo
 
 
 def _teller(

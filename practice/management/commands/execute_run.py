@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from models_store.errors import LearningError
+from practice.episodes.errors import EpisodesError
 from practice.errors import LeaseLostError, PracticeError
 from practice.models import Run
 from practice.services.progress import fail_run
@@ -42,7 +43,7 @@ class Command(BaseCommand):
         except LeaseLostError as error:
             self.stderr.write(error.message)
             sys.exit(LEASE_LOST)
-        except (LearningError, PracticeError) as error:
+        except (EpisodesError, LearningError, PracticeError) as error:
             fail_run(run_id, owner=owner, error=str(error))
 
 
