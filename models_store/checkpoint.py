@@ -66,7 +66,7 @@ class EFMCheckpoint:
             CheckpointError: the weights do not fit the description.
         """
         with torch.random.fork_rng(devices=[]):  # initial weights are thrown away at once
-            model = _model(self.spec, self.normalisation)
+            model = new_model(self.spec, self.normalisation)
         try:
             model.load_state_dict(self.weights)
         except RuntimeError as error:
@@ -78,7 +78,7 @@ class EFMCheckpoint:
         """An untrained model whose weights follow from the seed."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = _model(spec, normalisation)
+            model = new_model(spec, normalisation)
         return cls(spec, normalisation, {k: v.clone() for k, v in model.state_dict().items()})
 
     @cached_property
@@ -149,7 +149,7 @@ class EFMCheckpoint:
         )
 
 
-def _model(spec: Spec, normalisation: Normalisation) -> EFM:
+def new_model(spec: Spec, normalisation: Normalisation) -> EFM:
     """An untrained model of the described kind."""
     if isinstance(spec, CompactSpec):
         return CompactEFM(spec, normalisation)

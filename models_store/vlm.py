@@ -52,7 +52,8 @@ class Vlm(LookingEFM):
         self.backbone = Backbone(base, spec)
         width, state = self.backbone.width, sum(spec.observation.values())
         some = self.backbone.embed(torch.arange(min(base.vocabulary, _SAMPLE)))
-        self._scale = float(some.detach().to(torch.float32).std())
+        # An outline of a model, on the meta device, has no numbers.
+        self._scale = 1.0 if some.is_meta else float(some.detach().to(torch.float32).std())
         self.state = nn.Linear(state, width) if state else None
         if self.state is not None:
             nn.init.normal_(self.state.weight, std=self._scale / state**0.5)
@@ -221,10 +222,14 @@ def make_vlm(spec: VlmSpec, normalisation: Normalisation) -> Vlm:
     Raises:
         LearningError: the base is missing, of no supported make, or another one than was meant.
     """
+    return vlm_on(load_base(spec), spec, normalisation)
+
+
+def vlm_on(base: Base, spec: VlmSpec, normalisation: Normalisation) -> Vlm:
+    """An untrained readout on this base."""
     # The token readout builds on this module.
     from models_store.vlm_tokens import TokenVlm  # noqa: PLC0415
 
-    base = load_base(spec)
     kind = QueryVlm if spec.readout == "queries" else TokenVlm
     return kind(spec, normalisation, base)
 

@@ -78,10 +78,30 @@ def _load(folder: Path, dtype: torch.dtype, rows: int) -> Base:
             local_files_only=True,
         )
     except (ValueError, OSError, KeyError, ImportError, AttributeError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        raise LearningError(
-            f"transformers {transformers.__version__} makes no image-text-to-text model of {folder}: {first}"
-        ) from error
+        raise _unknown(folder, error) from error
+    return base_of(whole, folder, rows)
+
+
+def unloaded(folder: Path, dtype: torch.dtype) -> Any:
+    """The model that a folder describes, its weights not read; under `torch.device("meta")` it takes no memory.
+
+    Raises:
+        LearningError: it is of no supported make.
+    """
+    here: dict[str, Any] = {"trust_remote_code": False}
+    try:
+        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, **here)
+        return transformers.AutoModelForImageTextToText.from_config(config, dtype=dtype, **here)
+    except (ValueError, OSError, KeyError, ImportError, AttributeError) as error:
+        raise _unknown(folder, error) from error
+
+
+def base_of(whole: Any, folder: Path, rows: int) -> Base:
+    """What is built upon of a model as transformers makes it, `rows` of its last layer kept.
+
+    Raises:
+        LearningError: it has no such layers, or too few tokens.
+    """
     embedding, head = whole.get_input_embeddings(), whole.get_output_embeddings()
     if embedding is None or head is None:
         raise LearningError(
@@ -98,6 +118,13 @@ def _load(folder: Path, dtype: torch.dtype, rows: int) -> Base:
     model.requires_grad_(False)
     _without_dropout(model)
     return Base(folder, model, last, int(head.weight.shape[0]), whole.config)
+
+
+def _unknown(folder: Path, error: Exception) -> LearningError:
+    first = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+    return LearningError(
+        f"transformers {transformers.__version__} makes no image-text-to-text model of {folder}: {first}"
+    )
 
 
 def _without_dropout(model: nn.Module) -> None:

@@ -18,7 +18,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from practice.devices import Device
 from practice.errors import LeaseLostError
 from practice.models import Run
-from practice.services import judging, leases
+from practice.services import estimates, judging, leases
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,8 @@ PATIENCE_SECONDS = 60.0
 """How long a child may take to commit and end once its worker is leaving."""
 FAREWELL_SECONDS = 10.0
 """How long a child may take to exit once it no longer holds its run; it cannot write any more."""
+ESTIMATE_SECONDS = 600.0
+"""How long one estimate may take, with the fetching and loading of a base."""
 JUDGE_SECONDS = 600.0
 """How long one judgement may take."""
 LEAVE = "leave"
@@ -75,6 +77,46 @@ def judge(judgement_id: int) -> None:
             judgement_id,
             error="Its process ended unexpectedly; ask again, or see the worker's log.",
         )
+
+
+def estimate(estimate_id: int, *, device: Device) -> None:
+    """Find out what a run would cost in a child on `device`, which ends as soon as nobody wants to know any more."""
+    owner = uuid.uuid4().hex
+    if not estimates.claim_estimate(estimate_id, owner=owner):
+        return
+    child = subprocess.Popen(
+        [sys.executable, str(settings.ROOT / "manage.py"), "estimate_run", str(estimate_id), owner],
+        env={**os.environ, **_environment(device)},
+    )
+    try:
+        reason = _attend(child, estimate_id, owner)
+    finally:
+        if child.poll() is None:
+            child.kill()
+            child.wait()
+    if reason:
+        estimates.fail_estimate(estimate_id, owner=owner, error=reason)
+
+
+def _attend(child: subprocess.Popen[bytes], estimate_id: int, owner: str) -> str:
+    """Stay until the child ends, it is stopped, or it has taken too long; the sentence if it came to nothing."""
+    waited = 0.0
+    while waited < ESTIMATE_SECONDS and not leaving.is_set():
+        try:
+            code = child.wait(timeout=WATCH_SECONDS)
+        except subprocess.TimeoutExpired:
+            waited += WATCH_SECONDS
+            if not estimates.renew_estimate(estimate_id, owner=owner):
+                return ""
+            continue
+        if not code:
+            return ""
+        log.error("Estimate %s ended with exit status %s.", estimate_id, code)
+        killed = " It may have run out of the host's memory." if code < 0 else ""
+        return f"Its process ended unexpectedly (exit status {code}).{killed} See the worker's log."
+    if leaving.is_set():
+        return ""  # it waits for another worker once the lease has run out
+    return f"Nothing was found out in {ESTIMATE_SECONDS / 60:.0f} minutes; ask again, or for less."
 
 
 def _watch(child: subprocess.Popen[bytes], run_id: int, owner: str) -> int | None:

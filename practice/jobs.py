@@ -56,6 +56,13 @@ def write_export(export_id: int) -> None:
     exporting.write_export(export_id)
 
 
+@shared_task(name=enqueue.ESTIMATE_RUN)
+def estimate_run(estimate_id: int) -> None:
+    """Find out what a run would cost, on a free device of this worker; while all are busy it waits its turn."""
+    with _slots().take() as device:
+        children.estimate(estimate_id, device=device)
+
+
 @shared_task(name="practice.jobs.requeue_expired")
 def requeue_expired() -> None:
     """Queue again what a silent worker or a lost message left behind."""

@@ -29,7 +29,9 @@ _WIDTH = 128
 _HELD_OUT = 512
 """Pictures kept out of training, to measure the error on."""
 
-_BATCH = 64
+BATCH = 64
+"""Pictures per step."""
+
 _WEIGHT_DECAY = 1e-2
 _LONGEST_GRADIENT = 1.0
 
@@ -59,7 +61,7 @@ class Grounding:
         for _ in range(min(count, self.total - self.done)):
             rate = self._config.grounding_rate * optim.schedule("one-cycle", self.done, self.total)
             optim.set_learning_rate(self._optimizer, rate)
-            rows = torch.randint(len(self._target), (_BATCH,), generator=self._generator)
+            rows = torch.randint(len(self._target), (BATCH,), generator=self._generator)
             loss = (self._guess(rows) - self._target[rows].to(self._device)).abs().mean()
             self._optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]

@@ -12,7 +12,8 @@ from practice.learning.config import PracticeConfig
 from practice.learning.errors import LearningError
 from practice.learning.returns import Reward
 
-_DRIFT_ROWS = 512
+DRIFT_ROWS = 512
+"""Tuples on which drift is measured, once an iteration."""
 
 
 def reward(config: PracticeConfig, spec: EmbodimentSpec) -> Reward:
@@ -85,7 +86,7 @@ def add_gradient(model: EFM, batch: Batch, config: PracticeConfig) -> float:
 @torch.inference_mode()
 def drift(model: EFM, anchor: EFM, batch: Batch) -> dict[str, float]:
     """How far the policy is from where it started: KL(now || start) in nats, and its spread."""
-    rows = torch.linspace(0, len(batch) - 1, min(len(batch), _DRIFT_ROWS)).long()
+    rows = torch.linspace(0, len(batch) - 1, min(len(batch), DRIFT_ROWS)).long()
     parts = []
     for part in rows.split(model.rows_at_once):  # type: ignore[no-untyped-call]
         sample = batch.rows(part)

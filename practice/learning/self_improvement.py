@@ -96,6 +96,11 @@ class SelfImprovement:
         self._first: dict[str, float] = {}
 
     @property
+    def fleet(self) -> Fleet:
+        """Its robots."""
+        return self._fleet
+
+    @property
     def finished(self) -> bool:
         """Whether the budget is used up, or nothing has got better for long enough."""
         exhausted = self._iteration >= self.config.iterations

@@ -169,6 +169,38 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
             },
         ),
+        migrations.AddField(
+            model_name='run',
+            name='cost',
+            field=models.JSONField(blank=True, default=dict),
+        ),
+        migrations.CreateModel(
+            name='Estimate',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(choices=[('sft', 'Stage 1: SFT'), ('practice', 'Stage 2: Self-Improvement'), ('evaluation', 'Evaluation')], max_length=12)),
+                ('config', models.JSONField()),
+                ('with_approved', models.BooleanField(default=False)),
+                ('rows', models.PositiveBigIntegerField(default=0)),
+                ('device_kind', models.CharField(blank=True, max_length=40)),
+                ('fingerprint', models.CharField(db_index=True, max_length=64)),
+                ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('ready', 'Ready'), ('failed', 'Failed')], default='queued', max_length=8)),
+                ('attempts', models.PositiveIntegerField(default=0)),
+                ('lease_owner', models.CharField(blank=True, max_length=64)),
+                ('lease_expires_at', models.DateTimeField(blank=True, null=True)),
+                ('result', models.JSONField(blank=True, default=dict)),
+                ('error', models.TextField(blank=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('queued_at', models.DateTimeField()),
+                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('policy', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='practice.checkpoint')),
+                ('reward', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='practice.checkpoint')),
+                ('task', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='practice.task')),
+            ],
+            options={
+                'ordering': ['-id'],
+            },
+        ),
         migrations.CreateModel(
             name='Judgement',
             fields=[

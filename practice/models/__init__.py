@@ -3,6 +3,7 @@
 from practice.models.checkpoints import Checkpoint, Evaluation
 from practice.models.datasets import Dataset, DatasetVersion, VersionMember
 from practice.models.episodes import Episode, EpisodeEdit, Judgement, Label, Verdict
+from practice.models.estimates import Estimate
 from practice.models.exports import Export
 from practice.models.people import ApiToken, AuditEntry, SignInLink, User
 from practice.models.runs import LogLine, Run, RunPoint, Worker
@@ -17,6 +18,7 @@ __all__ = [
     "DatasetVersion",
     "Episode",
     "EpisodeEdit",
+    "Estimate",
     "Evaluation",
     "Export",
     "Judgement",

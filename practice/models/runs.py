@@ -90,6 +90,8 @@ class Run(models.Model):
     """Number of the newest durable commit; makes a repeated commit harmless."""
     resume_key = models.CharField(max_length=200, blank=True)
     result = models.JSONField(default=dict, blank=True)
+    cost = models.JSONField(default=dict, blank=True)
+    """What it was expected to cost when it was launched, as `Cost.to_json` gives it; empty where nobody had asked."""
     error = models.TextField(blank=True)
 
     created_by = models.ForeignKey(

@@ -6,12 +6,15 @@ from datetime import timedelta
 from django.utils import timezone
 
 from models_store.errors import LearningError
-from practice.models import Dataset, Episode, Export, Run, SignInLink, Worker
+from practice.models import Dataset, Episode, Estimate, Export, Run, SignInLink, Worker
 from practice.services import uploads
 from practice.storage import blobs, frame_cache
 
 FILMS_KEPT = timedelta(days=7)
 """How long a drawn replay lies ready; drawing it again takes seconds."""
+
+ESTIMATES_KEPT = timedelta(days=1)
+"""How long what a run would cost is remembered; a run that was launched keeps its own."""
 
 _RESUME = re.compile(r"runs/(\d+)/resume-")
 _SHARD = re.compile(r"datasets/(\d+)/")
@@ -19,15 +22,16 @@ _EXPORT = re.compile(r"exports/(\d+)\.zip$")
 
 
 def prune() -> int:
-    """Delete spent sign-in links, long-gone workers, unneeded resume points, old films, files of exports that are gone and of
-    imports that failed, expired uploads, and what the frame cache holds above its limit; gives how many.
+    """Delete spent sign-in links, long-gone workers, old estimates and films, unneeded resume points, files of exports that are
+    gone and of imports that failed, expired uploads, and what the frame cache holds above its limit; gives how many.
     """
     now = timezone.now()
     links, _ = SignInLink.objects.filter(expires_at__lt=now - timedelta(days=1)).delete()
     workers, _ = Worker.objects.filter(seen_at__lt=now - timedelta(days=1)).delete()
+    estimates, _ = Estimate.objects.filter(created_at__lt=now - ESTIMATES_KEPT).delete()
     files = _prune_resume_points() + _prune_films() + _prune_exports() + _prune_imports()
     files += frame_cache().prune()
-    return links + workers + files + uploads.expire()
+    return links + workers + estimates + files + uploads.expire()
 
 
 def _prune_resume_points() -> int:

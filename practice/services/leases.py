@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from practice import events
 from practice.errors import LeaseLostError
-from practice.models import Dataset, Export, Judgement, LogLine, Run, Worker
+from practice.models import Dataset, Estimate, Export, Judgement, LogLine, Run, Worker
 from practice.models.runs import run_queue
 from practice.services import enqueue
 from practice.services.datasets import QUALITY_PATIENCE
@@ -156,7 +156,7 @@ def _resend(now: datetime) -> int:
             enqueue.send(enqueue.EXECUTE_RUN, run_id, queue=queue)
             moved += 1
     moved += _resend_datasets(now) + _resend_quality(now)
-    return moved + _resend_judgements(now) + _resend_exports(now)
+    return moved + _resend_judgements(now) + _resend_exports(now) + _resend_estimates(now)
 
 
 def has_idle_slot(queue: str) -> bool:
@@ -210,5 +210,24 @@ def _resend_exports(now: datetime) -> int:
             state=Export.State.QUEUED, lease_expires_at=now + RESEND_AFTER
         ):
             enqueue.send(enqueue.WRITE_EXPORT, export_id, queue="cpu")
+            moved += 1
+    return moved
+
+
+def _resend_estimates(now: datetime) -> int:
+    """Those whose worker fell silent wait again; those that wait while a slot is idle have lost their message."""
+    lost = Estimate.objects.filter(state=Estimate.State.RUNNING, lease_expires_at__lt=now)
+    # What ends its worker twice would end the next one too.
+    lost.filter(attempts__gt=1).update(
+        state=Estimate.State.FAILED,
+        lease_owner="",
+        error="The worker that tried it fell silent, twice; see its log, and ask again for less.",
+    )
+    lost.update(state=Estimate.State.QUEUED, lease_owner="", queued_at=now - 2 * RESEND_AFTER)
+    moved = 0
+    waiting = Estimate.objects.filter(state=Estimate.State.QUEUED, queued_at__lt=now - RESEND_AFTER)
+    for estimate in waiting:
+        if has_idle_slot(estimate.queue) and waiting.filter(pk=estimate.pk).update(queued_at=now):
+            enqueue.send(enqueue.ESTIMATE_RUN, estimate.pk, queue=estimate.queue)
             moved += 1
     return moved

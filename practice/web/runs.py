@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 from practice.models import Run, Task
 from practice.selectors import figures
 from practice.selectors import runs as selector
+from practice.selectors.estimates import expected_cost
 from practice.selectors.selections import versions_for
 from practice.services import runs as service
 from practice.web.access import PageRequest, operator_page, viewer_page
@@ -84,6 +85,7 @@ def _whole(run: Run, start: Any) -> dict[str, Any]:
         "datasets": list(run.datasets.defer("report")),
         "versions": list(versions_for(run)),
         "groups": wall_groups([run]),
+        "expected": expected_cost(run),
     }
 
 

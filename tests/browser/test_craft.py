@@ -55,6 +55,7 @@ PAGES = {
 SIGNED_OUT = {"sign-in": "/sign-in/", "sign-in-link": "/sign-in/unknown/"}
 NO_PAGES = {
     *("sign_out", "task_archive", "run_pause", "run_resume", "run_stop", "run_curves", "run_log"),
+    *("estimate_new", "estimate", "estimate_stop"),
     *("dataset_from_folder", "dataset_from_hub", "dataset_stop", "dataset_retry"),
     *("dataset_mapping", "dataset_mapping_check", "dataset_reword"),
     *("selection_count", "export_new", "export_download", "export_delete"),
