@@ -67,6 +67,12 @@ def folder_of(base: str) -> Path:
     return Path(found)
 
 
+def base_folder(base: str) -> Path | None:
+    """The folder of a base among ours; None for one of the Hub or elsewhere, and where there is none."""
+    folder = Path(os.environ.get(BASES, "bases")) / base
+    return folder if _NAME.fullmatch(base) and folder.is_dir() else None
+
+
 def base_digest(base: str) -> str:
     """sha256 over names and contents of all files that say what the model computes.
 

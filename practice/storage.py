@@ -88,3 +88,8 @@ def film_key(tag: str) -> str:
 def export_key(export_id: int) -> str:
     """Key of a finished export."""
     return f"exports/{export_id}.zip"
+
+
+def import_key(import_id: int) -> str:
+    """Key of an uploaded checkpoint until it has been checked."""
+    return f"imports/{import_id}.zip"

@@ -19,6 +19,7 @@ from practice.api.views import (
     sources,
     tasks,
     tokens,
+    transfers,
     uploads,
 )
 
@@ -93,6 +94,13 @@ urlpatterns = [
         checkpoints.CheckpointDownload.as_view(),
         name="checkpoint_download",
     ),
+    path(
+        "checkpoints/<int:pk>/push/", transfers.CheckpointPushes.as_view(), name="checkpoint_pushes"
+    ),
+    path(
+        "checkpoints/imports/<int:pk>/", transfers.ImportDetail.as_view(), name="checkpoint_import"
+    ),
+    path("checkpoints/pushes/<int:pk>/", transfers.PushDetail.as_view(), name="push"),
     path("evaluations/", checkpoints.EvaluationList.as_view(), name="evaluations"),
     path("people/", people.PersonList.as_view(), name="people"),
     path("people/<int:pk>/", people.PersonDetail.as_view(), name="person"),

@@ -8,12 +8,15 @@ from practice.models.exports import Export
 from practice.models.people import ApiToken, AuditEntry, SignInLink, User
 from practice.models.runs import LogLine, Run, RunPoint, Worker
 from practice.models.tasks import Task
+from practice.models.transfers import CheckpointImport, CheckpointPush
 from practice.models.uploads import Upload
 
 __all__ = [
     "ApiToken",
     "AuditEntry",
     "Checkpoint",
+    "CheckpointImport",
+    "CheckpointPush",
     "Dataset",
     "DatasetVersion",
     "Episode",

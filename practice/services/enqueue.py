@@ -14,6 +14,8 @@ JUDGE_EPISODE = "practice.jobs.judge_episode"
 JUDGE_QUALITY = "practice.jobs.judge_quality"
 WRITE_EXPORT = "practice.jobs.write_export"
 ESTIMATE_RUN = "practice.jobs.estimate_run"
+IMPORT_CHECKPOINT = "practice.jobs.import_checkpoint"
+PUSH_CHECKPOINT = "practice.jobs.push_checkpoint"
 JOB_NAMES = (
     EXECUTE_RUN,
     VALIDATE_DATASET,
@@ -21,6 +23,8 @@ JOB_NAMES = (
     JUDGE_QUALITY,
     WRITE_EXPORT,
     ESTIMATE_RUN,
+    IMPORT_CHECKPOINT,
+    PUSH_CHECKPOINT,
 )
 
 

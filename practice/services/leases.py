@@ -14,6 +14,7 @@ from practice.models.runs import run_queue
 from practice.services import enqueue
 from practice.services.datasets import QUALITY_PATIENCE
 from practice.services.judging import JUDGE_PATIENCE
+from practice.services.transfers import resend_transfers
 
 log = logging.getLogger(__name__)
 
@@ -156,7 +157,8 @@ def _resend(now: datetime) -> int:
             enqueue.send(enqueue.EXECUTE_RUN, run_id, queue=queue)
             moved += 1
     moved += _resend_datasets(now) + _resend_quality(now)
-    return moved + _resend_judgements(now) + _resend_exports(now) + _resend_estimates(now)
+    moved += _resend_judgements(now) + _resend_exports(now) + _resend_estimates(now)
+    return moved + resend_transfers(now)
 
 
 def has_idle_slot(queue: str) -> bool:

@@ -20,6 +20,7 @@ from practice.web import (
     sign_in,
     sources,
     tasks,
+    transfers,
 )
 
 app_name = "web"
@@ -49,6 +50,7 @@ urlpatterns = [
     path("tasks/<slug:slug>/runs/estimate/", estimates.estimate_new, name="estimate_new"),
     path("estimates/<int:pk>/", estimates.estimate_detail, name="estimate"),
     path("estimates/<int:pk>/stop/", estimates.estimate_stop, name="estimate_stop"),
+    path("tasks/<slug:slug>/checkpoints/new/", transfers.checkpoint_new, name="checkpoint_new"),
     path("datasets/", datasets.dataset_list, name="datasets"),
     path("datasets/<int:pk>/", datasets.dataset_detail, name="dataset"),
     path("datasets/<int:pk>/mapping/", mapping.dataset_mapping, name="dataset_mapping"),
@@ -93,6 +95,13 @@ urlpatterns = [
     path("checkpoints/", checkpoints.checkpoint_list, name="checkpoints"),
     path("checkpoints/<int:pk>/", checkpoints.checkpoint_detail, name="checkpoint"),
     path("checkpoints/<int:pk>/evaluate/", checkpoints.checkpoint_evaluate, name="evaluate"),
+    path("checkpoints/<int:pk>/push/", transfers.checkpoint_push, name="checkpoint_push"),
+    path(
+        "checkpoints/imports/<int:pk>/delete/",
+        transfers.checkpoint_import_delete,
+        name="checkpoint_import_delete",
+    ),
+    path("checkpoints/pushes/<int:pk>/delete/", transfers.push_delete, name="push_delete"),
     path("people/", people.people_list, name="people"),
     path("people/audit/", audit.audit_trail, name="audit"),
     path("people/new/", people.person_new, name="person_new"),
