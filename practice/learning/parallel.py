@@ -71,7 +71,7 @@ class Team:
         gradients = [one.grad for one in parameters if one.grad is not None]
         for few in _buckets(gradients):
             flat = self.summed(torch.cat([one.flatten() for one in few]))
-            parts = flat.split([one.numel() for one in few])
+            parts = torch.split(flat, [one.numel() for one in few])
             for gradient, part in zip(few, parts, strict=True):
                 gradient.copy_(part.view_as(gradient))
 
