@@ -141,7 +141,7 @@ class _Bench:
         self, model: EFM, data: Demonstrations, spec: EmbodimentSpec, config: SFTConfig, device: str
     ) -> None:
         self._model, self._config, self._device = model, config, device
-        inputs, previous = model.spec.inputs, model.spec.previous  # type: ignore[union-attr]
+        inputs, previous = model.spec.inputs, model.spec.previous
         self._rows = Rows(data, device, inputs=inputs, previous=previous)
         self._texts = data.instructions
         some = np.linspace(0, len(data) - 1, ROBOTS).astype(np.int64)

@@ -82,14 +82,15 @@ class Team:
                 distributed.broadcast(values, src=0)
 
     def told(self, word: str) -> str:
-        """The leader's word, whatever the others say."""
+        """The leader's word, once all have asked for it; the others' own count for nothing."""
         if self.world == 1:
             return word
         said = torch.zeros(_WORD, dtype=torch.uint8)
         if self.leads:
             letters = word.encode()[:_WORD]
             said[: len(letters)] = torch.tensor(list(letters), dtype=torch.uint8)
-        distributed.broadcast(said, src=0)
+        # A sum rather than a broadcast, which a leader would not wait in.
+        distributed.all_reduce(said)
         return bytes(said.tolist()).rstrip(b"\0").decode()
 
 

@@ -15,6 +15,7 @@ from transformers import AutoModelForImageTextToText
 from efmweb.benchmark import bases
 from efmweb.benchmark import efm as bench
 from efmweb.benchmark.bases import SIZES
+from efmweb.benchmark.data_sets import made_up
 from efmweb.benchmark.trainer import step_times
 from models_store.checkpoint import EFMCheckpoint
 from models_store.errors import LearningError
@@ -87,7 +88,7 @@ def test_the_plain_trainer_does_the_same_work() -> None:
 def test_floating_point_operations_are_those_of_the_formula(tmp_path: Path) -> None:
     robot = embodiment(bench.ROBOT).spec
     spec = bench._vlm_spec(TINY, robot, tmp_path / "base")
-    data = Demonstrations.from_episodes(list(bench.made_up(robot, 1)))
+    data = Demonstrations.from_episodes(list(made_up(robot, 1)))
     model = make_vlm(spec, measure(data, spec))
     # Two layers of each: attention, perceptron, norms; a last norm; patches of 7 x 7 x 3; 4 picture tokens of 4 patches.
     language = 2 * (2 * 32 * 32 + 2 * 32 * 16 + 3 * 32 * 48 + 2 * 32) + 32
