@@ -36,9 +36,9 @@ def _slots() -> DeviceSlots:
 
 @shared_task(name=enqueue.EXECUTE_RUN, bind=True)
 def execute_run(self: "CeleryTask[[int], None]", run_id: int) -> None:
-    """Execute a run on a free device of this worker; a run that somebody else holds is left alone."""
-    with _slots().take() as device:
-        children.execute(run_id, worker=str(self.request.hostname), device=device)
+    """Execute a run on free devices of this worker; a run that somebody else holds is left alone."""
+    with _slots().take(children.devices_wanted(run_id)) as devices:
+        children.execute(run_id, worker=str(self.request.hostname), devices=devices)
 
 
 @shared_task(name=enqueue.VALIDATE_DATASET)

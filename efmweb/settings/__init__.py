@@ -150,6 +150,7 @@ EFM_IMPORT_FOLDERS = tuple(
 )
 EFM_FRAMES_IN_MEMORY = ENVIRONMENT.frames_in_memory_megabytes * 2**20
 EFM_FRAME_CACHE = ENVIRONMENT.frame_cache_megabytes * 2**20
+EFM_GPUS_PER_RUN = ENVIRONMENT.gpus_per_run
 EFM_HUB_TOKEN = ENVIRONMENT.hub_token
 EFM_HUB_URL = ENVIRONMENT.hub_url.rstrip("/")
 

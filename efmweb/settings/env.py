@@ -122,6 +122,11 @@ class Environment:
         32768,
         "Size of the frame cache in EFM_VAR/frames, in megabytes; what was not used for longest goes first.",
     )
+    gpus_per_run: int = _variable(
+        "EFM_GPUS_PER_RUN",
+        1,
+        "GPUs of one worker that a Stage 1 learns on together, as many processes of it; 0: all that the worker sees.",
+    )
     import_folders: tuple[str, ...] = _variable(
         "EFM_IMPORT_FOLDERS",
         (),

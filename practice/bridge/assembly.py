@@ -5,34 +5,54 @@ from collections.abc import Sequence
 
 from models_store.checkpoint import MANIFEST, EFMCheckpoint
 from practice import storage
+from practice.bridge.companion import Companion, TeamEars
 from practice.bridge.demonstrations import Told, demonstrations
 from practice.bridge.preparation import InterruptedByWishError, Preparation
 from practice.bridge.session import Ears, Session
 from practice.embodiments.interface import Embodiment
 from practice.embodiments.registry import embodiment
-from practice.errors import InvalidError
+from practice.errors import InvalidError, PracticeError
 from practice.fleet.tick import Sink
 from practice.frames.connect import live_sink
 from practice.learning.config import EvaluationConfig, PracticeConfig, SFTConfig
+from practice.learning.errors import LearningError
+from practice.learning.parallel import ALONE, Team
 from practice.learning.work import TaskFacts, Work, make_evaluation, make_practice, make_sft
 from practice.models import Checkpoint, Run, Task
 from practice.selectors.pretrainings import check_stored
 
+READY = "ready"
+"""What the leader of a team says once its work stands."""
 
-def open_session(run: Run, owner: str, ears: Ears) -> Session | None:
+
+def open_session(
+    run: Run, owner: str, ears: Ears, team: Team = ALONE
+) -> Session | Companion | None:
     """The run as a session of this process, ready to execute; None where somebody wished otherwise before it was.
+
+    In a team the leader is ready first: what it fetches, freezes and lays out on disk the others find there.
 
     Raises:
         PracticeError, LearningError: an input is missing or damaged; the message says which.
     """
     robot = embodiment(run.task.embodiment)
+    heard = TeamEars(ears, team)
+    if not team.leads:
+        if team.told("") != READY:
+            return None
+        return Companion(run, build_work(run, robot, device=device(), team=team), heard)
     preparation = Preparation(run, owner, ears)
     try:
-        work = build_work(run, robot, device=device(), told=preparation.told)
+        work = build_work(run, robot, device=device(), told=preparation.told, team=team)
     except InterruptedByWishError:
+        team.told("")
         preparation.rest()
         return None
-    return Session(run, owner, work, ears)
+    except (LearningError, PracticeError):
+        team.told("")
+        raise
+    team.told(READY)
+    return Session(run, owner, work, heard)
 
 
 def device() -> str:
@@ -40,14 +60,18 @@ def device() -> str:
     return "cuda" if os.environ.get("CUDA_VISIBLE_DEVICES") else "cpu"
 
 
-def build_work(run: Run, robot: Embodiment, *, device: str, told: Told | None = None) -> Work:
-    """What the run is to do, from its rows and blobs; `told` as in `demonstrations`."""
+def build_work(
+    run: Run, robot: Embodiment, *, device: str, told: Told | None = None, team: Team = ALONE
+) -> Work:
+    """What the run is to do, from its rows and blobs; `told` as in `demonstrations`. Stage 1 alone may have a team."""
     if run.kind == Run.Kind.SFT:
         initial = None if run.policy is None else load_checkpoint(run.policy)
         config = SFTConfig.from_json(run.config)
         begun = None if config.pretrained is None else load_pretraining(config.pretrained)
         taught = demonstrations(run, told=told)
-        return make_sft(config, taught, robot, device=device, initial=initial, pretrained=begun)
+        return make_sft(
+            config, taught, robot, device=device, initial=initial, pretrained=begun, team=team
+        )
     policy = load_checkpoint(_needed(run.policy, "policy checkpoint"))
     task = task_facts(run.task)
     sinks = live_sinks(run, robot)

@@ -73,6 +73,13 @@ class SFTConfig(Config):
     clip_gradient: float = setting(
         0.0, help="Longest gradient a step may follow; 0: as it comes.", minimum=0.0, maximum=1e6
     )
+    ema: float = setting(
+        0.0,
+        help="Checkpoints hold a moving average of the trained weights that keeps this share of itself at each "
+        "step, as 0.999; 0: the weights themselves.",
+        minimum=0.0,
+        maximum=0.999999,
+    )
     mirror: bool = setting(
         False,
         help="Show half of every batch in a mirror, action and words included, where the robot's "

@@ -35,14 +35,20 @@ class Lesson:
     steps_to_go: Tensor
     instructions: Instructions
 
-    def losses(self, model: EFM, whole: Lesson | None = None) -> Tensor:
+    @property
+    def counts(self) -> Tensor:
+        """(2,): rows that teach an action, and all rows."""
+        rows = self.acted.new_tensor(len(self.action), dtype=torch.float32)
+        return torch.stack([self.acted.sum().to(torch.float32), rows])
+
+    def losses(self, model: EFM, whole: Tensor | None = None) -> Tensor:
         """(2,): L_BC and L_stg, nats, means over the rows; or, of a part, its share of the means over the
-        `whole`.
+        whole that has these `counts`.
         """
-        whole = whole or self
+        acted, rows = self.counts if whole is None else whole
         likelihood, progress = model.score(self.observation, self.instructions, self.action)
-        cloning = -(likelihood * self.acted).sum() / whole.acted.sum().clamp(min=1)
-        share = len(self.action) / len(whole.action)
+        cloning = -(likelihood * self.acted).sum() / acted.clamp(min=1)
+        share = len(self.action) / rows
         return torch.stack([cloning, progress.loss(self.steps_to_go) * share])
 
     def parts(self, count: int) -> list[Lesson]:
