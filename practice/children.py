@@ -96,14 +96,14 @@ def judge(judgement_id: int) -> None:
         )
 
 
-def estimate(estimate_id: int, *, device: Device) -> None:
-    """Find out what a run would cost in a child on `device`, which ends as soon as nobody wants to know any more."""
+def estimate(estimate_id: int, *, devices: Sequence[Device]) -> None:
+    """Find out what a run would cost in a child on `devices`, which ends as soon as nobody wants to know any more."""
     owner = uuid.uuid4().hex
     if not estimates.claim_estimate(estimate_id, owner=owner):
         return
     child = subprocess.Popen(
         [sys.executable, str(settings.ROOT / "manage.py"), "estimate_run", str(estimate_id), owner],
-        env={**os.environ, **_environment(device)},
+        env={**os.environ, **_environment(devices)},
     )
     try:
         reason = _attend(child, estimate_id, owner)

@@ -68,8 +68,8 @@ def write_export(export_id: int) -> None:
 @shared_task(name=enqueue.ESTIMATE_RUN)
 def estimate_run(estimate_id: int) -> None:
     """Find out what a run would cost, on a free device of this worker; while all are busy it waits its turn."""
-    with _slots().take() as device:
-        children.estimate(estimate_id, device=device)
+    with _slots().take() as devices:
+        children.estimate(estimate_id, devices=devices)
 
 
 @shared_task(name=enqueue.IMPORT_CHECKPOINT)

@@ -173,7 +173,7 @@ def test_a_worker_ends_the_process_of_an_estimate_that_was_stopped(
         return renew_estimate(pk, owner=owner)
 
     monkeypatch.setattr(estimates, "renew_estimate", stopped)
-    children.estimate(estimate.pk, device=CPU)
+    children.estimate(estimate.pk, devices=[CPU])
     estimate.refresh_from_db()
     assert estimate.error == "Stopped by otto."
 
@@ -181,7 +181,7 @@ def test_a_worker_ends_the_process_of_an_estimate_that_was_stopped(
 def test_a_process_that_dies_leaves_a_sentence(otto: User, monkeypatch: pytest.MonkeyPatch) -> None:
     estimate = ask_estimate(by=otto, **stage_1())
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    children.estimate(estimate.pk, device=CPU)
+    children.estimate(estimate.pk, devices=[CPU])
     estimate.refresh_from_db()
     assert estimate.state == S.FAILED
     assert "exit status 1" in estimate.error
