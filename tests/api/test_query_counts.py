@@ -76,7 +76,7 @@ def _frozen_and_corrected(dataset: Dataset) -> tuple[DatasetVersion, Episode]:
 
 def _estimate(run: Run) -> Estimate:
     known = {"task": run.task, "kind": run.kind, "config": run.config, "created_by": run.created_by}
-    return Estimate.objects.create(**known, queued_at=run.queued_at)
+    return Estimate.objects.create(**known, queued_at=timezone.now())
 
 
 @pytest.fixture
