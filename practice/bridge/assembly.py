@@ -3,7 +3,8 @@
 import os
 from collections.abc import Sequence
 
-from models_store.checkpoint import MANIFEST, EFMCheckpoint
+from models_store.checkpoint import EFMCheckpoint
+from models_store.outside import MANIFEST
 from practice import storage
 from practice.bridge.demonstrations import Told, demonstrations
 from practice.bridge.preparation import InterruptedByWishError, Preparation

@@ -198,7 +198,7 @@ def inputs_for(task_id: int, kind: str) -> Inputs:
     found = list(checkpoints.order_by("-id"))
     practised = Episode.objects.filter(task=task_id, kind=Episode.Kind.PRACTICE)
     if kind == Run.Kind.PRACTICE:
-        found.sort(key=lambda c: (c.run.kind != Run.Kind.SFT, -c.pk))
+        found.sort(key=lambda c: (c.run is None or c.run.kind != Run.Kind.SFT, -c.pk))
     return Inputs(
         datasets=count_selections(datasets),
         policies=[c for c in found if c.kind == Checkpoint.Kind.POLICY],

@@ -44,7 +44,7 @@ def test_a_checkpoint_names_its_parents_and_evaluations(viewer: Api) -> None:
     listed = {row["id"]: row for row in viewer.get("checkpoints/").body["results"]}
     assert listed[child.pk]["parents"] == [parent.pk]
     assert viewer.get(f"checkpoints/?digest={child.digest}").body["count"] == 1
-    assert viewer.get(f"checkpoints/?run={child.run.pk}&kind=reward").body["count"] == 0
+    assert viewer.get(f"checkpoints/?run={child.run_id}&kind=reward").body["count"] == 0
 
 
 def test_evaluations_are_filtered(viewer: Api) -> None:

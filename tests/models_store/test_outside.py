@@ -105,9 +105,7 @@ def test_weights_are_compared_with_the_description_before_they_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = small()
-    other = rewritten(
-        made.files, spec=replace(made.spec, policy_hidden=(1 << 20, 1 << 20)).to_json()
-    )
+    other = rewritten(made.files, spec=made.spec.to_json() | {"policy_hidden": [1 << 20, 1 << 20]})
 
     def never(*_args: object, **_kwargs: object) -> None:
         raise AssertionError("weights were read")

@@ -16,7 +16,7 @@ class CheckpointImportSerializer(serializers.ModelSerializer[CheckpointImport]):
     checkpoint = serializers.IntegerField(
         source="checkpoint_id", allow_null=True, help_text="What it became, or was already."
     )
-    source = serializers.DictField(help_text="Where it came from.")
+    source = serializers.DictField(help_text="Where it came from.")  # type: ignore[assignment]  # DRF's own attribute of this name
     created_by = serializers.SlugRelatedField[Any](slug_field="username", read_only=True)
 
     class Meta:
