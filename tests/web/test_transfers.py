@@ -9,7 +9,7 @@ from practice.models import CheckpointImport, CheckpointPush, User
 from practice.services.checkpoint_imports import import_checkpoint
 from tests.factories import make_checkpoint, make_task
 from tests.models_store.outside import packed, small
-from tests.web.test_exports import page_of
+from tests.web.paging import page_of
 
 pytestmark = pytest.mark.django_db
 
