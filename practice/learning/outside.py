@@ -1,6 +1,7 @@
 """Load a checkpoint from outside once, in a process of its own: whatever it does to that process, no worker keeps it."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +22,14 @@ def try_loading(folder: Path) -> None:
     command = [sys.executable, "-m", "models_store.trial", str(folder)]
     try:
         ended = subprocess.run(
-            command, check=False, capture_output=True, timeout=SECONDS, cwd=ROOT, text=True
+            command,
+            check=False,
+            capture_output=True,
+            timeout=SECONDS,
+            cwd=ROOT,
+            text=True,
+            # A stranger's file makes nobody fetch a base; those fetched before are known.
+            env={**os.environ, "HF_HUB_OFFLINE": "1"},
         )
     except subprocess.TimeoutExpired as error:
         raise CheckpointError(
