@@ -26,11 +26,13 @@ serve: install system ## the site alone: services, web, workers (PORT=8000)
 test: install-dev system-tests ## the whole suite (ARGS="-k words"; DATABASE_URL and REDIS_URL are used when set)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
-interop: install-dev ## our exports, loaded by lerobot 0.4.4 in an environment of its own (8 GB, needs FFmpeg's libraries)
+interop: install-dev ## our exports loaded by lerobot 0.4.4, and what it recorded read here; in an environment of its own (8 GB)
 	test -x var/interop/venv/bin/python || $(PYTHON) -m venv var/interop/venv
 	var/interop/venv/bin/python -m pip install --quiet lerobot==0.4.4
 	$(BIN)/python -m tests.interop.write var/interop/sets
 	var/interop/venv/bin/python tests/interop/read.py var/interop/sets
+	var/interop/venv/bin/python tests/interop/record.py var/interop/recorded
+	$(BIN)/python -m tests.interop.check var/interop/recorded
 
 check: install-dev ## linters, types, import contracts, migrations, OpenAPI
 	$(BIN)/ruff check .

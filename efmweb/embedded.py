@@ -21,7 +21,8 @@ from efmweb import cluster
 from efmweb.errors import ServiceError
 from efmweb.locks import holder
 from efmweb.package_files import find_package_file
-from efmweb.settings.env import Environment, socket_folder
+from efmweb.settings.env import Environment
+from efmweb.settings.services import socket_folder
 from efmweb.supervise import Kept, keeper_command
 
 READY_WITHIN = 60.0

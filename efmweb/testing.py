@@ -18,8 +18,8 @@ from efmweb.locks import hold
 ROOT = Path(__file__).resolve().parents[1]
 WORKER = "PYTEST_XDIST_WORKER"
 OWN = (
-    *("EFM_PRODUCTION", "EFM_DEBUG", "EFM_BLOBS", "EFM_EMBODIMENTS", "EFM_DB_POOL", "EFM_LOG"),
-    "SECRET_KEY",
+    *("EFM_PRODUCTION", "EFM_DEBUG", "EFM_BLOBS", "EFM_EMBODIMENTS", "EFM_BASES", "EFM_DB_POOL"),
+    *("EFM_LOG", "SECRET_KEY"),
 )
 """Variables of the caller's site that have no say in a test."""
 _held = pytest.StashKey[IO[str]]()

@@ -91,24 +91,15 @@ class CategoricalActions:
 
     def sample(self, generator: torch.Generator) -> Tensor:
         """(B, A) bin centres, by inverting the distribution at one uniform number per token."""
-        drawn = torch.rand(
-            (*self.log_probs.shape[:-1], 1), generator=generator, device=generator.device
-        ).to(self.log_probs.device)
-        below = self.log_probs.exp().cumsum(dim=-1)
-        # Rounding may leave the last sum under 1: scale the draw, not the distribution.
-        token = (below < drawn * below[..., -1:]).sum(dim=-1)
-        return self._values(token.clamp(max=self._centres.shape[1] - 1))
+        return bin_centres(draw(self.log_probs, generator), self._centres)
 
     def mode(self) -> Tensor:
         """(B, A)"""
-        return self._values(self.log_probs.argmax(dim=-1))
+        return bin_centres(self.log_probs.argmax(dim=-1), self._centres)
 
     def tokens(self, action: Tensor) -> Tensor:
         """(B, A) int64: the nearest bin of each action, the outermost beyond the ends."""
-        low, high = self._centres[:, 0], self._centres[:, -1]
-        bins = self._centres.shape[1]
-        place = (action - low) / (high - low) * (bins - 1)
-        return place.round().clamp(0, bins - 1).long()
+        return nearest_bins(action, self._centres)
 
     def log_prob(self, action: Tensor) -> Tensor:
         """(B,) nats of the bins the actions (B, A) fall into."""
@@ -127,7 +118,31 @@ class CategoricalActions:
         gap = self.log_probs - other.log_probs
         return (self.log_probs.exp() * gap).sum(dim=(-2, -1))
 
-    def _values(self, token: Tensor) -> Tensor:
-        """(B, A) centres of tokens (B, A)."""
-        rows = self._centres.expand(len(token), -1, -1)
-        return rows.gather(-1, token.unsqueeze(-1)).squeeze(-1)
+
+def draw(log_probs: Tensor, generator: torch.Generator) -> Tensor:
+    """(...) tokens of distributions (..., bins), by inverting each at one uniform number, which is drawn
+    where the generator lives.
+    """
+    uniform = torch.rand(
+        (*log_probs.shape[:-1], 1), generator=generator, device=generator.device
+    ).to(log_probs.device)
+    below = log_probs.exp().cumsum(dim=-1)
+    # Rounding may leave the last sum under 1: scale the draw, not the distribution.
+    token = (below < uniform * below[..., -1:]).sum(dim=-1)
+    return token.clamp(max=log_probs.shape[-1] - 1)
+
+
+def nearest_bins(action: Tensor, centres: Tensor) -> Tensor:
+    """(B, A) int64: the bin of each action (B, A) among evenly spaced centres (A, bins), the outermost
+    beyond the ends.
+    """
+    low, high = centres[:, 0], centres[:, -1]
+    bins = centres.shape[1]
+    place = (action - low) / (high - low) * (bins - 1)
+    return place.round().clamp(0, bins - 1).long()
+
+
+def bin_centres(token: Tensor, centres: Tensor) -> Tensor:
+    """(B, A) values of tokens (B, A), from centres (A, bins)."""
+    rows = centres.expand(len(token), -1, -1)
+    return rows.gather(-1, token.unsqueeze(-1)).squeeze(-1)

@@ -30,12 +30,9 @@ from models_store.efm import EFM
 from models_store.errors import CheckpointError
 from models_store.mlp import MLPModel
 from models_store.normalisation import Normalisation
+from models_store.outside import FORMAT, KEYS, MANIFEST, OPTIMIZER, WEIGHTS
 from models_store.specs import Spec, spec_from_json
-
-FORMAT = "efmweb-checkpoint/1"
-MANIFEST = "manifest.json"
-_WEIGHTS = "model.safetensors"
-_OPTIMIZER = "optimizer.safetensors"
+from models_store.vlm_spec import VlmSpec
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,7 @@ class EFMCheckpoint:
             CheckpointError: the weights do not fit the description.
         """
         with torch.random.fork_rng(devices=[]):  # initial weights are thrown away at once
-            model = _model(self.spec, self.normalisation)
+            model = new_model(self.spec, self.normalisation)
         try:
             model.load_state_dict(self.weights)
         except RuntimeError as error:
@@ -77,15 +74,15 @@ class EFMCheckpoint:
         """An untrained model whose weights follow from the seed."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = _model(spec, normalisation)
+            model = new_model(spec, normalisation)
         return cls(spec, normalisation, {k: v.clone() for k, v in model.state_dict().items()})
 
     @cached_property
     def files(self) -> dict[str, bytes]:
         """File name -> content, the manifest last."""
-        files = {_WEIGHTS: _serialise(self.weights)}
+        files = {WEIGHTS: _serialise(self.weights)}
         if self.optimizer is not None:
-            files[_OPTIMIZER] = _serialise(self.optimizer)
+            files[OPTIMIZER] = _serialise(self.optimizer)
         manifest = {
             "format": FORMAT,
             "spec": self.spec.to_json(),
@@ -135,23 +132,28 @@ class EFMCheckpoint:
             raise CheckpointError(f"{folder} is not the checkpoint {digest[:12]}; restore it.")
         manifest = _manifest(raw, folder)
         files = {name: _verified(folder, name, sha) for name, sha in manifest["sha256"].items()}
-        if _WEIGHTS not in files:
-            raise CheckpointError(f"The manifest in {folder} names no {_WEIGHTS}.")
+        if WEIGHTS not in files:
+            raise CheckpointError(f"The manifest in {folder} names no {WEIGHTS}.")
         return cls(
             spec=spec_from_json(manifest["spec"]),
             normalisation=Normalisation.from_json(manifest["normalisation"]),
-            weights=_deserialise(files[_WEIGHTS], folder),
+            weights=_deserialise(files[WEIGHTS], folder),
             config=manifest["config"],
             parents=manifest["parents"],
-            optimizer=_deserialise(files[_OPTIMIZER], folder) if _OPTIMIZER in files else None,
+            optimizer=_deserialise(files[OPTIMIZER], folder) if OPTIMIZER in files else None,
             code_revision=manifest["code_revision"],
         )
 
 
-def _model(spec: Spec, normalisation: Normalisation) -> EFM:
+def new_model(spec: Spec, normalisation: Normalisation) -> EFM:
     """An untrained model of the described kind."""
     if isinstance(spec, CompactSpec):
         return CompactEFM(spec, normalisation)
+    if isinstance(spec, VlmSpec):
+        # Seconds of importing transformers, for those who use it alone.
+        from models_store.vlm import make_vlm  # noqa: PLC0415
+
+        return make_vlm(spec, normalisation)
     return MLPModel(spec, normalisation)
 
 
@@ -176,21 +178,20 @@ def _read(path: Path) -> bytes:
 
 
 def _manifest(raw: bytes, folder: Path) -> dict[str, Any]:
-    keys = {"format", "spec", "normalisation", "config", "parents", "code_revision", "sha256"}
     try:
         manifest = json.loads(raw)
     except ValueError as error:
         raise CheckpointError(f"The manifest in {folder} is no JSON: {error}.") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise CheckpointError(f"The manifest in {folder} is not of format {FORMAT}.")
-    if set(manifest) != keys:
-        odd = ", ".join(sorted(set(manifest) ^ keys))
+    if set(manifest) != KEYS:
+        odd = ", ".join(sorted(set(manifest) ^ KEYS))
         raise CheckpointError(f"The manifest in {folder} has unknown or missing keys: {odd}.")
     return manifest
 
 
 def _verified(folder: Path, name: str, sha: str) -> bytes:
-    if name not in (_WEIGHTS, _OPTIMIZER):
+    if name not in (WEIGHTS, OPTIMIZER):
         raise CheckpointError(f"The manifest in {folder} names an unexpected file {name!r}.")
     data = _read(folder / name)
     if hashlib.sha256(data).hexdigest() != sha:

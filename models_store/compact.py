@@ -25,22 +25,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models_store.actions import ActionDistribution, CategoricalActions, DiagonalGaussian
+from models_store.compact_eye import Eye
 from models_store.compact_spec import CompactSpec
-from models_store.efm import EFM
+from models_store.efm import SmallEFM
 from models_store.instructions import Instructions
 from models_store.normalisation import Moments, Normalisation
 from models_store.precision import Precision, uses_bfloat16
 from models_store.steps_to_go import Bins, StepsToGo
 from models_store.words import encode
-
-_CONTRAST = 3.0
-"""Pixel values are spread over about -1.5 to 1.5."""
-
-SHARPNESS = 4.0
-"""How much brighter what a query asks for is than the rest."""
-
-PLACE_SCALE = 8.0
-"""Centres of mass move little at first; perceptrons learn from inputs of about unit size."""
 
 _LEAST_SPREAD = 1e-3
 """What hardly ever changes in training is not blown up."""
@@ -49,7 +41,7 @@ _SUMMARY = 8
 """Values that each query passes on about what it was asked, beside what it found."""
 
 
-class CompactEFM(EFM):
+class CompactEFM(SmallEFM):
     """Actor: categorical tokens, or a normal distribution. Distance: categorical over bins. Shared: what sees and reads."""
 
     spec: CompactSpec
@@ -62,8 +54,7 @@ class CompactEFM(EFM):
         self.eyes = nn.ModuleList(Eye(spec, name) for name in spec.cameras)
         self.reader = _Reader(spec)
         self.summary = nn.Linear(spec.word_size, _SUMMARY)
-        state = sum(spec.observation.values())
-        inputs = spec.queries * (3 * len(spec.cameras) + _SUMMARY) + state
+        inputs, state = self.sight, sum(spec.observation.values())
         # A logit per token; without tokens a mean and a spread.
         self.actor = _perceptron(
             inputs, spec.policy_hidden, spec.action_size * (spec.action_bins or 2)
@@ -82,6 +73,13 @@ class CompactEFM(EFM):
         ends = zip(spec.action_low, spec.action_high, strict=True)
         centres = [np.linspace(low, high, spec.action_bins).tolist() for low, high in ends]
         self.register_buffer("centres", torch.tensor(centres), persistent=False)
+
+    @property
+    def sight(self) -> int:
+        """Inputs of each head."""
+        spec = self.spec
+        state = sum(spec.observation.values())
+        return spec.queries * (3 * len(spec.cameras) + _SUMMARY) + state
 
     def act(self, seen: Tensor) -> ActionDistribution:
         """Over (B, A). A temperature T makes a normal distribution's variance T times as large, which
@@ -186,64 +184,6 @@ class CompactEFM(EFM):
     action_std: Tensor
 
 
-class Eye(nn.Module):
-    """One camera: pictures and queries to places."""
-
-    def __init__(self, spec: CompactSpec, name: str) -> None:
-        super().__init__()
-        height, width, colours = spec.cameras[name]
-        frames = 2 if name in spec.previous else 1
-        one, two, three = spec.channels
-        self.stem = nn.Sequential(
-            nn.Conv2d(colours * frames, one, 4, stride=2, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(one, two, 4, stride=2, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(two, three, 3, padding=1),
-            nn.ReLU(),
-        )
-        for layer in self.stem:
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-        self.stem.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.darkness = nn.Parameter(torch.full((spec.queries,), -2.0))
-        self.register_buffer("places", _places(height // 4, width // 4), persistent=False)
-        self.half_precision = False
-
-    def forward(self, pictures: list[Tensor], queries: Tensor) -> Tensor:
-        """Frames (B, H, W, 3) uint8 and queries (B, K, C) to (B, 3 K)."""
-        return self.find(self.features(pictures), queries)
-
-    def find(self, grid: Tensor, queries: Tensor) -> Tensor:
-        """Features (B, cells, C) and queries (B, K, C) to the places found, (B, 3 K)."""
-        grid = grid - grid.mean(dim=1, keepdim=True)
-        strength = SHARPNESS / math.sqrt(grid.shape[-1])
-        light = torch.bmm(grid, queries.transpose(1, 2)) * strength + self.darkness
-        light = functional.softplus(light).square()  # (B, cells, K)
-        weighed = torch.bmm(light.transpose(1, 2), self.places.expand(len(light), -1, -1))
-        mass = weighed[..., 2:] + 1e-3
-        centre = weighed[..., :2] / mass
-        return torch.cat([centre * PLACE_SCALE, mass.log()], dim=-1).flatten(1)
-
-    def features(self, pictures: list[Tensor]) -> Tensor:
-        """Frames (B, H, W, 3) uint8 to (B, cells, C) float32, the cells row by row."""
-        joined = torch.cat(pictures, dim=-1) if len(pictures) > 1 else pictures[0]
-        assert joined.dtype == torch.uint8, "cameras give bytes"
-        kind = torch.bfloat16 if self.half_precision else torch.float32
-        rows, height, width, depth = joined.shape
-        # Whole lines of pixels at a time: loops over three or six colours alone take thrice as long.
-        lines = joined.reshape(rows, height, width * depth).to(kind) * (_CONTRAST / 255.0)
-        mean = lines.mean(dim=1, dtype=torch.float32).view(rows, width, depth).mean(dim=1)
-        lines = lines - mean.to(kind).repeat(1, width)[:, None]
-        values = lines.view(rows, height, width, depth).permute(0, 3, 1, 2)
-        with torch.autocast(values.device.type, torch.bfloat16, enabled=self.half_precision):
-            seen: Tensor = self.stem(values)
-        return seen.to(torch.float32).permute(0, 2, 3, 1).flatten(1, 2)
-
-    places: Tensor
-
-
 class _Reader(nn.Module):
     """An instruction to K queries: words with their neighbours, weighed anew for each query."""
 
@@ -277,14 +217,6 @@ def _encoded(
     """Buckets (T, max_words, 16) and numbers of words (T,): a fleet asks for the same every tick."""
     ids = np.stack([encode(text, buckets, max_words) for text in texts])
     return ids, (ids[..., 0] > 0).sum(axis=1)
-
-
-def _places(rows: int, columns: int) -> Tensor:
-    """(cells, 3): x and y of each cell from -1 to 1, and 1 to sum up the mass."""
-    y, x = torch.meshgrid(
-        torch.linspace(-1, 1, rows), torch.linspace(-1, 1, columns), indexing="ij"
-    )
-    return torch.stack([x.flatten(), y.flatten(), torch.ones(rows * columns)], dim=-1)
 
 
 def _perceptron(inputs: int, hidden: tuple[int, ...], outputs: int) -> nn.Sequential:

@@ -1,7 +1,7 @@
 """The one interface of an embodied foundation model: two questions, two distributions.
 
-Image models and pretrained vision-language models answer the same two questions; nothing above
-this line knows which kind it talks to.
+Small image models and pretrained vision-language models answer the same two questions; nothing above
+this line knows which kind it talks to. Both kinds look first (`LookingEFM`).
 """
 
 from __future__ import annotations
@@ -19,22 +19,99 @@ from models_store.specs import Spec
 from models_store.steps_to_go import StepsToGo
 
 SEEN = "seen"
-"""Under this name an observation may carry what `EFM.look` gave for it."""
+"""Under this name an observation may carry what `LookingEFM.look` gave for it, and nothing else."""
 
 
 class EFM(nn.Module, ABC):
-    """Observation o and instruction g in; p(a | o, g) and p(steps-to-go | o, g) out.
-
-    Looking comes first, then two answers about what was seen. Stage 2 never trains the looking, so
-    what was seen once need not be looked at again: an observation that carries it under `SEEN` is
-    taken at its word.
-    """
+    """Observation o and instruction g in; p(a | o, g) and p(steps-to-go | o, g) out."""
 
     spec: Spec
 
+    rows_at_once = 1_024
+    """Rows of pictures in one forward that a small machine has room for."""
+
+    @abstractmethod
+    def policy(
+        self, observation: Mapping[str, Tensor], instructions: Instructions
+    ) -> ActionDistribution:
+        """What to do: the distribution of the next action for B rows."""
+
+    @abstractmethod
+    def steps_to_go(
+        self, observation: Mapping[str, Tensor], instructions: Instructions
+    ) -> StepsToGo:
+        """How long it still takes a demonstrator: the distribution for B rows."""
+
+    @abstractmethod
+    def both(
+        self, observation: Mapping[str, Tensor], instructions: Instructions
+    ) -> tuple[ActionDistribution, StepsToGo]:
+        """Both answers from one look."""
+
+    def score(
+        self, observation: Mapping[str, Tensor], instructions: Instructions, action: Tensor
+    ) -> tuple[Tensor, StepsToGo]:
+        """log p(a | o, g) of actions (B, A), (B,) nats, and the steps-to-go, from one forward."""
+        answer, progress = self.both(observation, instructions)
+        return answer.log_prob(action), progress
+
+    @abstractmethod
+    def policy_parameters(self) -> list[nn.Parameter]:
+        """What Stage 2 trains: all that acting depends on, but the seeing."""
+
+    @abstractmethod
+    def policy_bias(self) -> nn.Parameter:
+        """That of the policy's last layer; of normal distributions all means, then all spreads."""
+
+    @abstractmethod
+    def judge_parameters(self) -> list[nn.Parameter]:
+        """What only the steps-to-go depend on."""
+
+    def set_precision(self, precision: Precision) -> None:
+        """How the costly part computes; a model without any has nothing to choose."""
+
+    def set_recomputing(self, on: bool) -> None:
+        """Whether training recomputes activations instead of keeping them; where that is no gain, nothing."""
+
+    def looks_like(self, other: EFM) -> bool:
+        """Whether what this model's `look` gives for an observation can be given to `other` as well."""
+        return False
+
+
+class LookingEFM(EFM):
+    """Looking is a step of its own, which Stage 2 never trains: what was seen once need not be looked at again.
+
+    All questions take what `look` gave in place of the observation, under the name `SEEN`.
+    """
+
+    @property
+    @abstractmethod
+    def sight(self) -> int:
+        """F, how many numbers are seen of a row."""
+
     @abstractmethod
     def look(self, observation: Mapping[str, Tensor], instructions: Instructions) -> Tensor:
-        """All that the two answers are told about B rows, (B, F) float32."""
+        """What is seen of B rows, (B, F) float32."""
+
+    def looks_like(self, other: EFM) -> bool:
+        """Whether `other` sees in every observation exactly what this model sees."""
+        if type(self) is not type(other) or not isinstance(other, LookingEFM):
+            return False
+        mine, theirs = self._looking(), other._looking()
+        return mine.keys() == theirs.keys() and all(
+            values is theirs[name] or torch.equal(values, theirs[name])
+            for name, values in mine.items()
+        )
+
+    def _looking(self) -> dict[str, Tensor]:
+        """Weights and constants that `look` depends on."""
+        answers = {id(one) for one in (*self.policy_parameters(), *self.judge_parameters())}
+        named = (*self.named_parameters(), *self.named_buffers())
+        return {name: values for name, values in named if id(values) not in answers}
+
+
+class SmallEFM(LookingEFM):
+    """What is seen is all that the two answers are told, the instruction included."""
 
     @abstractmethod
     def act(self, seen: Tensor) -> ActionDistribution:
@@ -43,21 +120,6 @@ class EFM(nn.Module, ABC):
     @abstractmethod
     def judge(self, seen: Tensor) -> StepsToGo:
         """How long it still takes a demonstrator, from what was seen (B, F)."""
-
-    @abstractmethod
-    def policy_parameters(self) -> list[nn.Parameter]:
-        """What Stage 2 trains: all of `act`, and nothing of the rest."""
-
-    @abstractmethod
-    def policy_bias(self) -> nn.Parameter:
-        """That of the last layer of `act`; of normal distributions all means, then all spreads."""
-
-    @abstractmethod
-    def judge_parameters(self) -> list[nn.Parameter]:
-        """All of `judge`, and nothing of the rest."""
-
-    def set_precision(self, precision: Precision) -> None:
-        """How the convolutions compute; a model without any has nothing to choose."""
 
     def calibrate(self, seen: Tensor) -> None:
         """Told once what is seen in training, (N, F), before the answers are trained on it; a model that
@@ -86,18 +148,3 @@ class EFM(nn.Module, ABC):
     def seen(self, observation: Mapping[str, Tensor], instructions: Instructions) -> Tensor:
         """What the observation carries, or a look at it."""
         return observation[SEEN] if SEEN in observation else self.look(observation, instructions)
-
-    def looks_like(self, other: EFM) -> bool:
-        """Whether `other` sees in every observation exactly what this model sees."""
-        if type(self) is not type(other):
-            return False
-        mine, theirs = self._looking(), other._looking()
-        return mine.keys() == theirs.keys() and all(
-            torch.equal(values, theirs[name]) for name, values in mine.items()
-        )
-
-    def _looking(self) -> dict[str, Tensor]:
-        """Weights and constants that `look` depends on."""
-        answers = {id(one) for one in (*self.policy_parameters(), *self.judge_parameters())}
-        named = (*self.named_parameters(), *self.named_buffers())
-        return {name: values for name, values in named if id(values) not in answers}

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models_store.actions import DiagonalGaussian
-from models_store.efm import EFM
+from models_store.efm import SmallEFM
 from models_store.instructions import Instructions
 from models_store.normalisation import Normalisation
 from models_store.spec import ModelSpec
@@ -22,7 +22,7 @@ from models_store.steps_to_go import Bins, StepsToGo
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh}
 
 
-class MLPModel(EFM):
+class MLPModel(SmallEFM):
     """Actor: diagonal Gaussian, softplus + floor. Distance: categorical over bins."""
 
     spec: ModelSpec
@@ -32,7 +32,7 @@ class MLPModel(EFM):
         super().__init__()
         self.spec = spec
         self.bins = Bins(spec.steps_to_go_bins, spec.steps_to_go_width)
-        inputs = sum(spec.observation.values())
+        inputs = self.sight
         self.actor = _perceptron(spec.policy_hidden, inputs, 2 * spec.action_size, spec)
         self.distance = _perceptron(spec.distance_hidden, inputs, spec.steps_to_go_bins, spec)
         observed = [normalisation.observation[name] for name in spec.observation]
@@ -44,6 +44,11 @@ class MLPModel(EFM):
         self._constant("input_std", tuple(std))
         self._constant("action_mean", normalisation.action.mean)
         self._constant("action_std", normalisation.action.std)
+
+    @property
+    def sight(self) -> int:
+        """Inputs of each perceptron."""
+        return sum(self.spec.observation.values())
 
     def act(self, seen: Tensor) -> DiagonalGaussian:
         """Diagonal Gaussian over (B, A)."""

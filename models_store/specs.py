@@ -8,12 +8,17 @@ from typing import Any
 from models_store.compact_spec import CompactSpec
 from models_store.errors import LearningError
 from models_store.spec import ModelSpec
+from models_store.vlm_spec import VlmSpec
 
-Spec = ModelSpec | CompactSpec
+Spec = ModelSpec | CompactSpec | VlmSpec
 
-_KINDS: dict[str, type[ModelSpec] | type[CompactSpec]] = {
+TokenSpec = CompactSpec | VlmSpec
+"""Models that look at pictures and choose among action tokens, at a temperature."""
+
+_KINDS: dict[str, type[ModelSpec] | type[CompactSpec] | type[VlmSpec]] = {
     "mlp": ModelSpec,
     "compact": CompactSpec,
+    "vlm": VlmSpec,
 }
 
 

@@ -29,6 +29,15 @@ admin.site.login = login_required(admin.site.login)  # type: ignore[method-assig
 admin.site.unregister(Group)
 
 
+def _may_enter(request: HttpRequest) -> bool:
+    """The role decides here as well, beside Django's own mark of staff."""
+    person = request.user
+    return person.is_active and (person.is_staff or holds(person, Role.ADMIN))
+
+
+admin.site.has_permission = _may_enter  # type: ignore[method-assign]
+
+
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for mypy only
     """Rows to look at, for administrators; nothing to add, change or delete."""
 

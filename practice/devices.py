@@ -1,7 +1,7 @@
 """The devices a worker may compute on, found without importing torch.
 
-`nvidia-smi` names the GPUs; where there is none the CPU counts as one device. A worker takes one
-slot per device, and a run's child process sees only the device of its slot.
+`nvidia-smi` names the GPUs; where there is none the CPU counts as one device. A run's child
+process sees only the devices that were lent to it, mostly one.
 """
 
 import os
@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,11 +30,15 @@ class Device:
     index: int
     uuid: str = ""
 
-    def environment(self) -> dict[str, str]:
-        """What a child process needs in its environment to see this device alone."""
-        return {
-            "CUDA_VISIBLE_DEVICES": self.uuid or ("" if self.kind == CPU_KIND else str(self.index))
-        }
+    @property
+    def id(self) -> str:
+        """What CUDA calls it; nothing for the CPU."""
+        return self.uuid or ("" if self.kind == CPU_KIND else str(self.index))
+
+
+def environment(devices: Sequence[Device]) -> dict[str, str]:
+    """What a child process needs in its environment to see these devices alone."""
+    return {"CUDA_VISIBLE_DEVICES": ",".join(device.id for device in devices)}
 
 
 def visible_devices() -> list[Device]:
@@ -55,7 +59,7 @@ def kind_of(name: str) -> str:
 
 
 class DeviceSlots:
-    """Lends each device to one run at a time; threads of one worker share it."""
+    """Lends each device to one run at a time, and several to one that wants them; threads of one worker share it."""
 
     def __init__(self, devices: list[Device]) -> None:
         self.devices = tuple(devices)
@@ -63,17 +67,20 @@ class DeviceSlots:
         self._changed = threading.Condition()
 
     @contextmanager
-    def take(self) -> Iterator[Device]:
-        """A device nobody else holds, until the `with` block ends; waits while all are taken."""
+    def take(self, count: int = 1) -> Iterator[tuple[Device, ...]]:
+        """`count` devices nobody else holds, until the `with` block ends; waits while too many are taken. 0, or more
+        than there are, means all.
+        """
+        wanted = min(count, len(self.devices)) or len(self.devices)
         with self._changed:
-            self._changed.wait_for(lambda: bool(self._free))
-            device = self._free.pop()
+            self._changed.wait_for(lambda: len(self._free) >= wanted)
+            lent = tuple(self._free.pop() for _ in range(wanted))
         try:
-            yield device
+            yield lent
         finally:
             with self._changed:
-                self._free.append(device)
-                self._changed.notify()
+                self._free.extend(reversed(lent))
+                self._changed.notify_all()
 
 
 def _gpus() -> list[Device]:

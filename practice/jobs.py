@@ -13,7 +13,16 @@ from django.utils import timezone
 from practice import children
 from practice.devices import DeviceSlots, visible_devices
 from practice.models import Worker
-from practice.services import enqueue, exporting, housekeeping, importing, leases, quality
+from practice.services import (
+    checkpoint_imports,
+    checkpoint_pushes,
+    enqueue,
+    exporting,
+    housekeeping,
+    importing,
+    leases,
+    quality,
+)
 
 HEARTBEAT_SECONDS = 5.0
 
@@ -27,9 +36,9 @@ def _slots() -> DeviceSlots:
 
 @shared_task(name=enqueue.EXECUTE_RUN, bind=True)
 def execute_run(self: "CeleryTask[[int], None]", run_id: int) -> None:
-    """Execute a run on a free device of this worker; a run that somebody else holds is left alone."""
-    with _slots().take() as device:
-        children.execute(run_id, worker=str(self.request.hostname), device=device)
+    """Execute a run on free devices of this worker; a run that somebody else holds is left alone."""
+    with _slots().take(children.devices_wanted(run_id)) as devices:
+        children.execute(run_id, worker=str(self.request.hostname), devices=devices)
 
 
 @shared_task(name=enqueue.VALIDATE_DATASET)
@@ -54,6 +63,25 @@ def judge_quality(dataset_id: int) -> None:
 def write_export(export_id: int) -> None:
     """Write a version as a LeRobotDataset .zip, and push it where asked for."""
     exporting.write_export(export_id)
+
+
+@shared_task(name=enqueue.ESTIMATE_RUN)
+def estimate_run(estimate_id: int) -> None:
+    """Find out what a run would cost, on a free device of this worker; while all are busy it waits its turn."""
+    with _slots().take() as device:
+        children.estimate(estimate_id, device=device)
+
+
+@shared_task(name=enqueue.IMPORT_CHECKPOINT)
+def import_checkpoint(import_id: int) -> None:
+    """Check a checkpoint from outside; its weights are loaded in a process of their own."""
+    checkpoint_imports.import_checkpoint(import_id)
+
+
+@shared_task(name=enqueue.PUSH_CHECKPOINT)
+def push_checkpoint(push_id: int) -> None:
+    """Push a checkpoint to the Hub."""
+    checkpoint_pushes.push_checkpoint(push_id)
 
 
 @shared_task(name="practice.jobs.requeue_expired")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         Checkpoint,
         Dataset,
         Episode,
+        Estimate,
         Export,
         Run,
         Task,
@@ -72,6 +73,10 @@ class EpisodeQuerySet(VisibleQuerySet["Episode"]):
     def waiting_for_review(self) -> Self:
         """Recorded practice episodes without a verdict, most doubtful first."""
         return self.recorded().filter(kind="practice", verdict="").order_by("-doubt", "-id")
+
+
+class EstimateQuerySet(VisibleQuerySet["Estimate"]):
+    """Estimates."""
 
 
 class ExportQuerySet(VisibleQuerySet["Export"]):

@@ -1,4 +1,7 @@
-"""Where blobs lie: uploads, episode shards, checkpoints and resume points, on disk or behind the same small protocol."""
+"""Where blobs lie: uploads, episode shards, checkpoints and resume points, on disk or behind the same small protocol.
+
+And the frame cache, which is none: this host's own copy of pictures that training maps into memory.
+"""
 
 from pathlib import Path
 from uuid import UUID
@@ -6,6 +9,7 @@ from uuid import UUID
 from django.conf import settings
 
 from models_store.store import BlobStore, DiskBlobStore
+from practice.learning.frame_cache import FrameCache
 
 PRETRAINED = "pretrained"
 """The folder of pretrainings."""
@@ -14,6 +18,18 @@ PRETRAINED = "pretrained"
 def blobs() -> BlobStore:
     """The blob store that the settings name."""
     return DiskBlobStore(Path(settings.EFM_BLOBS))
+
+
+def frame_cache() -> FrameCache:
+    """Decoded pictures of demonstrations, on this host's disk."""
+    return FrameCache(
+        Path(settings.EFM_FRAMES), settings.EFM_FRAME_CACHE, settings.EFM_DISK_RESERVE
+    )
+
+
+def frames_in_memory() -> int:
+    """Bytes of pictures that a run may keep in memory; above that it maps the frame cache."""
+    return int(settings.EFM_FRAMES_IN_MEMORY)
 
 
 def upload_key(sha256: str, ending: str = ".zip") -> str:
@@ -54,6 +70,11 @@ def checkpoint_key(digest: str) -> str:
     return f"checkpoints/{digest[:2]}/{digest}"
 
 
+def video_key(sha256: str, *, recoded: bool = False) -> str:
+    """Key of a camera's video that an import came with, by the content it had there; `recoded`: as browsers can play it."""
+    return f"videos/{sha256[:2]}/{sha256}{'-h264' if recoded else ''}.mp4"
+
+
 def pretraining_key(name: str) -> str:
     """Key of the folder of a pretraining, by the name it was given."""
     return f"{PRETRAINED}/{name}"
@@ -67,3 +88,8 @@ def film_key(tag: str) -> str:
 def export_key(export_id: int) -> str:
     """Key of a finished export."""
     return f"exports/{export_id}.zip"
+
+
+def import_key(import_id: int) -> str:
+    """Key of an uploaded checkpoint until it has been checked."""
+    return f"imports/{import_id}.zip"

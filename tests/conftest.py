@@ -10,9 +10,10 @@ pytest_plugins = ["tests.people", "tests.stack"]
 
 @pytest.fixture(autouse=True)
 def _own_folders(settings: Settings, tmp_path: Path) -> None:
-    """Blobs and run folders of one test are never seen by another."""
+    """Blobs, run folders and cached frames of one test are never seen by another."""
     settings.EFM_BLOBS = tmp_path / "blobs"
     settings.EFM_RUNS = tmp_path / "runs"
+    settings.EFM_FRAMES = tmp_path / "frames"
 
 
 @pytest.fixture(autouse=True)

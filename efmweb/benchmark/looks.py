@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models_store.checkpoint import EFMCheckpoint
-from models_store.compact import PLACE_SCALE, SHARPNESS, CompactEFM, Eye
+from models_store.compact import CompactEFM
+from models_store.compact_eye import PLACE_SCALE, SHARPNESS, Eye
 from models_store.compact_spec import CompactSpec
 from models_store.normalisation import Normalisation
 

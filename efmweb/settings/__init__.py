@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from efmweb.logs import configure_structlog, logging_config, use_json
-from efmweb.settings import env
+from efmweb.settings import env, services
 
 ENVIRONMENT = env.read()
 ROOT = env.ROOT
@@ -132,9 +132,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 EFM_BLOBS = Path(ENVIRONMENT.blobs) if ENVIRONMENT.blobs else EFM_VAR / "blobs"
 EFM_RUNS = EFM_VAR / "runs"
+EFM_FRAMES = EFM_VAR / "frames"
 EFM_EMBODIMENTS = Path(ENVIRONMENT.embodiments or EFM_VAR / "embodiments").expanduser().absolute()
+EFM_BASES = Path(ENVIRONMENT.bases or EFM_VAR / "bases").expanduser().absolute()
 # The core knows no Django: here and in every process that is started from here, it looks there.
-os.environ.update(EFM_EMBODIMENTS=str(EFM_EMBODIMENTS))
+os.environ.update(EFM_EMBODIMENTS=str(EFM_EMBODIMENTS), EFM_BASES=str(EFM_BASES))
 FILE_UPLOAD_TEMP_DIR = EFM_VAR / "uploads"
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 # Form fields and JSON bodies; uploaded files are bounded by EFM_UPLOAD_LIMIT instead.
@@ -146,6 +148,9 @@ EFM_DISK_RESERVE = ENVIRONMENT.disk_reserve_megabytes * 2**20
 EFM_IMPORT_FOLDERS = tuple(
     Path(name).expanduser().absolute() for name in ENVIRONMENT.import_folders
 )
+EFM_FRAMES_IN_MEMORY = ENVIRONMENT.frames_in_memory_megabytes * 2**20
+EFM_FRAME_CACHE = ENVIRONMENT.frame_cache_megabytes * 2**20
+EFM_GPUS_PER_RUN = ENVIRONMENT.gpus_per_run
 EFM_HUB_TOKEN = ENVIRONMENT.hub_token
 EFM_HUB_URL = ENVIRONMENT.hub_url.rstrip("/")
 
@@ -177,8 +182,8 @@ SERVESTATIC_ALLOW_ALL_ORIGINS = False
 
 # --- Database, Redis, channels ------------------------------------------------------------------
 
-DATABASES = {"default": env.database(ENVIRONMENT)}
-EFM_REDIS_URL = env.redis_url(ENVIRONMENT)
+DATABASES = {"default": services.database(ENVIRONMENT)}
+EFM_REDIS_URL = services.redis_url(ENVIRONMENT)
 # Redis publishes across its numbered databases, so a prefix is what keeps two sites apart.
 EFM_REDIS_PREFIX = ENVIRONMENT.redis_prefix
 CACHES = {
@@ -203,7 +208,7 @@ CHANNEL_LAYERS = {
 
 # --- Celery -------------------------------------------------------------------------------------
 
-CELERY_BROKER_URL = env.broker_url(EFM_REDIS_URL)
+CELERY_BROKER_URL = services.broker_url(EFM_REDIS_URL)
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "global_keyprefix": f"{EFM_REDIS_PREFIX}:celery:",
     # A message not acknowledged for this long is delivered again. A run lasts longer; the lease

@@ -3,27 +3,22 @@
 `Environment` lists each variable once, with its help; `docs/operations.md` carries the same list
 and a test compares the two. `read()` turns a mapping into an `Environment` and says in one
 sentence which value it cannot use. Nothing else in the project reads configuration from
-`os.environ`. Processes that know no Django find EFM_EMBODIMENTS there, where settings put it.
+`os.environ`. Processes that know no Django find EFM_EMBODIMENTS and EFM_BASES there, where settings put them.
 """
 
-import hashlib
 import os
 import secrets
-import tempfile
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 
 ROOT = Path(__file__).resolve().parents[2]
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 LOG_FORMATS = ("auto", "text", "json")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-# sockaddr_un holds 108 bytes on Linux and 104 on macOS; PostgreSQL's file name takes 15 of them.
-LONGEST_SOCKET_FOLDER = 88
 
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off", "")
@@ -78,6 +73,12 @@ class Environment:
         "Folder of the JSON files that declare further robots; what they name is imported by workers. "
         "Unset: EFM_VAR/embodiments.",
     )
+    bases: str = _variable(
+        "EFM_BASES",
+        "",
+        "Folder of pretrained vision-language models, one folder each, for runs to build upon. "
+        "Unset: EFM_VAR/bases.",
+    )
     database_url: str = _variable(
         "DATABASE_URL",
         "",
@@ -109,7 +110,22 @@ class Environment:
     disk_reserve_megabytes: int = _variable(
         "EFM_DISK_RESERVE_MB",
         2048,
-        "Free megabytes of disk below which frames of practice are no longer recorded.",
+        "Free megabytes of disk below which frames of practice are no longer recorded and the frame cache makes room.",
+    )
+    frames_in_memory_megabytes: int = _variable(
+        "EFM_FRAMES_IN_MEMORY_MB",
+        1024,
+        "Pictures of demonstrations that a run keeps in memory, in megabytes; more are mapped from the frame cache.",
+    )
+    frame_cache_megabytes: int = _variable(
+        "EFM_FRAME_CACHE_MB",
+        32768,
+        "Size of the frame cache in EFM_VAR/frames, in megabytes; what was not used for longest goes first.",
+    )
+    gpus_per_run: int = _variable(
+        "EFM_GPUS_PER_RUN",
+        1,
+        "GPUs of one worker that a Stage 1 learns on together, as many processes of it; 0: all that the worker sees.",
     )
     import_folders: tuple[str, ...] = _variable(
         "EFM_IMPORT_FOLDERS",
@@ -215,65 +231,6 @@ def _default_text(spec: Field[Any]) -> str:
     if isinstance(default, Path):
         return str(default.relative_to(ROOT))
     return ", ".join(default) if isinstance(default, tuple) else str(default)
-
-
-def socket_folder(var: Path) -> Path:
-    """Folder of the embedded services' unix sockets, the same in every process of one EFM_VAR.
-
-    `<var>/run`, unless that is too long for a socket's name: then a folder under the temporary
-    directory, named by the owner and a digest of the path.
-    """
-    folder = var / "run"
-    if len(os.fsencode(folder)) <= LONGEST_SOCKET_FOLDER:
-        return folder
-    digest = hashlib.sha256(os.fsencode(var)).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"efmweb-{os.getuid()}-{digest}"
-
-
-def database(found: Environment) -> dict[str, Any]:
-    """Django's description of the database: DATABASE_URL, or the embedded server's socket."""
-    if found.database_url:
-        try:
-            config: dict[str, Any] = dict(environ.Env.db_url_config(found.database_url))
-        except (ValueError, ImproperlyConfigured) as error:
-            raise ImproperlyConfigured(f"DATABASE_URL cannot be read: {error}.") from error
-        if "postgresql" not in str(config.get("ENGINE")):
-            raise ImproperlyConfigured("DATABASE_URL must begin with postgres://.")
-    else:
-        config = {
-            "NAME": "efmweb",
-            "USER": "efmweb",
-            "HOST": str(socket_folder(found.var)),
-            "PORT": "5432",
-        }
-    config["ENGINE"] = "django.db.backends.postgresql"
-    # With a pool Django asks for CONN_MAX_AGE = 0: the pool is what keeps connections.
-    config["CONN_MAX_AGE"] = 0
-    options = config.setdefault("OPTIONS", {})
-    options.setdefault("connect_timeout", 5)
-    if found.database_pool:
-        # By default a pool waits twice as long after each failure, for minutes: a database that is
-        # back must be found again within seconds.
-        options["pool"] = {
-            "min_size": 1,
-            "max_size": found.database_pool,
-            "timeout": 10,
-            "reconnect_timeout": 4,
-        }
-    return config
-
-
-def redis_url(found: Environment) -> str:
-    """REDIS_URL as redis-py and channels-redis read it."""
-    return found.redis_url or f"unix://{socket_folder(found.var) / 'redis.sock'}?db=0"
-
-
-def broker_url(url: str) -> str:
-    """`url` as Celery writes it: kombu spells a unix socket `redis+socket://`."""
-    if not url.startswith("unix://"):
-        return url
-    path, _, query = url.removeprefix("unix://").partition("?")
-    return f"redis+socket://{path}" + (f"?{query.replace('db=', 'virtual_host=')}" if query else "")
 
 
 def kept_secret(path: Path) -> str:

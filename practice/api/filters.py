@@ -21,10 +21,11 @@ from practice.models import (
     Verdict,
 )
 from practice.selectors.edits import CORRECTIONS
-from practice.selectors.episodes import ODD
+from practice.selectors.episodes import LONGEST_WORDS, ODD, OUTCOMES
 from practice.selectors.selections import of_dataset
 
 BIGGEST_ID = 2**63 - 1
+MOST_STEPS = 2**31 - 1
 NOBODY = "none"
 """The value of a filter that asks for rows on which nobody has decided."""
 
@@ -45,6 +46,16 @@ class SlugFilter(CharFilter):  # type: ignore[misc]
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(field_name="task__slug", label="The task's slug.", **kwargs)
+
+
+@extend_schema_field({"type": "integer", "minimum": 0})
+class StepsFilter(Filter):  # type: ignore[misc]
+    """Rows whose length in control steps is on one side of a bound, which is included."""
+
+    field_class = forms.IntegerField
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(field_name="length", min_value=0, max_value=MOST_STEPS, **kwargs)
 
 
 @extend_schema_field({"type": "number", "minimum": 0, "maximum": 1})
@@ -134,7 +145,11 @@ class RunFilters(FilterSet):  # type: ignore[misc]
 
 
 APPROVALS: Mapping[str, bool | None] = {"true": True, "false": False, NOBODY: None}
-ORDERS: Mapping[str, tuple[str, ...]] = {"new": ("-id",), "doubt": ("-doubt", "-id")}
+ORDERS: Mapping[str, tuple[str, ...]] = {
+    "new": ("-id",),
+    "doubt": ("-doubt", "-id"),
+    "long": ("-length", "-id"),
+}
 
 
 class EpisodeOfRunFilters(FilterSet):  # type: ignore[misc]
@@ -148,6 +163,23 @@ class EpisodeOfRunFilters(FilterSet):  # type: ignore[misc]
         choices=[("true", "approved"), ("false", "refused"), (NOBODY, "nobody has said")],
         method="by_approval",
     )
+    words = CharFilter(
+        field_name="instruction",
+        lookup_expr="icontains",
+        max_length=LONGEST_WORDS,
+        label="A part of the instruction, whatever its case.",
+    )
+    shortest = StepsFilter(lookup_expr="gte", label="Least length, control steps.")
+    longest = StepsFilter(lookup_expr="lte", label="Most length, control steps.")
+    outcome = ChoiceFilter(
+        choices=[
+            ("success", "it succeeded"),
+            ("failure", "it failed"),
+            ("unknown", "neither simulator nor detector knows"),
+        ],
+        method="by_outcome",
+        label="What a simulator knows, else what the detector says.",
+    )
     corrected = ChoiceFilter(
         choices=[
             ("excluded", "left out of every set"),
@@ -157,16 +189,23 @@ class EpisodeOfRunFilters(FilterSet):  # type: ignore[misc]
         ],
         method="by_correction",
     )
-    idle_over = ShareFilter(field_name="quality__idle_share", label="Least share of idle steps.")
+    idle_over = ShareFilter(
+        field_name="quality__idle_share", label="Idle in more than this share of its steps."
+    )
     clipped_over = ShareFilter(
-        field_name="quality__clipped_share", label="Least share of action values at a bound."
+        field_name="quality__clipped_share",
+        label="More than this share of its action values at a bound.",
     )
     odd = ChoiceFilter(
         choices=[("duplicate", "nearly repeats another"), ("length", "falls out of its dataset")],
         method="by_oddity",
     )
     order = ChoiceFilter(
-        choices=[("new", "newest first"), ("doubt", "most doubtful first")],
+        choices=[
+            ("new", "newest first"),
+            ("doubt", "most doubtful first"),
+            ("long", "longest first"),
+        ],
         method="in_order",
         label="new when left out.",
     )
@@ -182,6 +221,10 @@ class EpisodeOfRunFilters(FilterSet):  # type: ignore[misc]
     def by_approval(self, rows: QuerySet[Episode], _name: str, value: str) -> QuerySet[Episode]:
         """Approved, refused, or undecided."""
         return rows.filter(approved=APPROVALS[value])
+
+    def by_outcome(self, rows: QuerySet[Episode], _name: str, value: str) -> QuerySet[Episode]:
+        """How it ended."""
+        return rows.filter(OUTCOMES[value])
 
     def by_correction(self, rows: QuerySet[Episode], _name: str, value: str) -> QuerySet[Episode]:
         """What people corrected."""

@@ -8,6 +8,7 @@ from practice.api.views import (
     datasets,
     edits,
     episodes,
+    estimates,
     exports,
     machines,
     people,
@@ -18,6 +19,7 @@ from practice.api.views import (
     sources,
     tasks,
     tokens,
+    transfers,
     uploads,
 )
 
@@ -36,6 +38,8 @@ urlpatterns = [
     path("datasets/selections/", selections.SelectionList.as_view(), name="selections"),
     path("datasets/folders/", sources.FolderDatasets.as_view(), name="folder_datasets"),
     path("datasets/hub/", sources.HubDatasets.as_view(), name="hub_datasets"),
+    path("datasets/<int:pk>/mapping/", sources.DatasetMapping.as_view(), name="dataset_mapping"),
+    path("datasets/<int:pk>/reword/", edits.DatasetReword.as_view(), name="dataset_reword"),
     path("datasets/<int:pk>/stop/", sources.DatasetStop.as_view(), name="dataset_stop"),
     path("datasets/<int:pk>/retry/", sources.DatasetRetry.as_view(), name="dataset_retry"),
     path("datasets/<int:pk>/", datasets.DatasetDetail.as_view(), name="dataset"),
@@ -52,6 +56,9 @@ urlpatterns = [
     path("exports/<int:pk>/download/", exports.ExportDownload.as_view(), name="export_download"),
     path("uploads/", uploads.UploadList.as_view(), name="uploads"),
     path("uploads/<str:upload_id>/", uploads.UploadDetail.as_view(), name="upload"),
+    path("estimates/", estimates.EstimateList.as_view(), name="estimates"),
+    path("estimates/<int:pk>/", estimates.EstimateDetail.as_view(), name="estimate"),
+    path("estimates/<int:pk>/stop/", estimates.EstimateStop.as_view(), name="estimate_stop"),
     path("runs/", runs.RunList.as_view(), name="runs"),
     path("runs/<int:pk>/", runs.RunDetail.as_view(), name="run"),
     path("runs/<int:pk>/pause/", runs.RunPause.as_view(), name="run_pause"),
@@ -68,6 +75,11 @@ urlpatterns = [
     path("episodes/exclude/", edits.EpisodesExclude.as_view(), name="episodes_exclude"),
     path("episodes/<int:pk>/", episodes.EpisodeDetail.as_view(), name="episode"),
     path("episodes/<int:pk>/replay/", episodes.EpisodeReplay.as_view(), name="episode_replay"),
+    path(
+        "episodes/<int:pk>/videos/<str:camera>/",
+        episodes.EpisodeVideo.as_view(),
+        name="episode_video",
+    ),
     path("episodes/<int:pk>/judge/", episodes.EpisodeJudge.as_view(), name="episode_judge"),
     path("episodes/<int:pk>/label/", episodes.EpisodeLabel.as_view(), name="episode_label"),
     path("episodes/<int:pk>/approve/", episodes.EpisodeApprove.as_view(), name="episode_approve"),
@@ -82,6 +94,13 @@ urlpatterns = [
         checkpoints.CheckpointDownload.as_view(),
         name="checkpoint_download",
     ),
+    path(
+        "checkpoints/<int:pk>/push/", transfers.CheckpointPushes.as_view(), name="checkpoint_pushes"
+    ),
+    path(
+        "checkpoints/imports/<int:pk>/", transfers.ImportDetail.as_view(), name="checkpoint_import"
+    ),
+    path("checkpoints/pushes/<int:pk>/", transfers.PushDetail.as_view(), name="push"),
     path("evaluations/", checkpoints.EvaluationList.as_view(), name="evaluations"),
     path("people/", people.PersonList.as_view(), name="people"),
     path("people/<int:pk>/", people.PersonDetail.as_view(), name="person"),

@@ -1,56 +1,38 @@
 """A checkpoint folder as a .zip that is written while it is sent."""
 
-import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
 from models_store.store import BlobStore
-from practice.errors import MissingError
-from practice.learning.errors import LearningError
-from practice.models import Checkpoint
 
-MANIFEST = "manifest.json"
 PIECE = 1 << 20
-LARGEST_MANIFEST = 16 << 20
-"""Bytes; a manifest is a few thousand."""
 
 
-def checkpoint_files(checkpoint: Checkpoint, store: BlobStore) -> list[str]:
-    """The names of a checkpoint's files, the manifest first; all of them are there.
-
-    Raises:
-        MissingError: a file is gone, or the manifest is damaged.
-    """
-    try:
-        with store.open(f"{checkpoint.blob_key}/{MANIFEST}") as file:
-            manifest = json.loads(file.read(LARGEST_MANIFEST))
-        names = [MANIFEST, *manifest["sha256"]]
-        for name in names:
-            store.path(f"{checkpoint.blob_key}/{name}")
-    except (LearningError, ValueError, KeyError, TypeError) as error:
-        raise MissingError(
-            f"The weights of checkpoint {checkpoint.pk} cannot be read: {error}"
-        ) from error
-    return names
-
-
-def zipped(folder: str, names: list[str], store: BlobStore) -> Iterator[bytes]:
-    """The files `folder`/`names` as an uncompressed .zip, in pieces of about a mebibyte."""
+def zipped(
+    folder: str, names: list[str], store: BlobStore, texts: Mapping[str, str] | None = None
+) -> Iterator[bytes]:
+    """The files `folder`/`names`, then `texts` by name, as an uncompressed .zip, in pieces of about a mebibyte."""
     out = _Pieces()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]  # write-only is enough
         for name in names:
-            # A fixed time: the same checkpoint gives the same bytes.
-            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-            entry.external_attr = 0o644 << 16
             with (
                 store.open(f"{folder}/{name}") as source,
-                archive.open(entry, "w", force_zip64=True) as target,
+                archive.open(_entry(name), "w", force_zip64=True) as target,
             ):
                 for piece in _read(source):
                     target.write(piece)
                     yield out.take()
+        for name, text in (texts or {}).items():
+            archive.writestr(_entry(name), text)
     yield out.take()
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    """A fixed time: the same checkpoint gives the same bytes."""
+    entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+    entry.external_attr = 0o644 << 16
+    return entry
 
 
 def _read(source: BinaryIO) -> Iterator[bytes]:

@@ -5,29 +5,54 @@ from collections.abc import Sequence
 
 from models_store.checkpoint import MANIFEST, EFMCheckpoint
 from practice import storage
+from practice.bridge.companion import Companion, TeamEars
+from practice.bridge.demonstrations import Told, demonstrations
+from practice.bridge.preparation import InterruptedByWishError, Preparation
 from practice.bridge.session import Ears, Session
 from practice.embodiments.interface import Embodiment
 from practice.embodiments.registry import embodiment
-from practice.errors import InvalidError
+from practice.errors import InvalidError, PracticeError
 from practice.fleet.tick import Sink
 from practice.frames.connect import live_sink
 from practice.learning.config import EvaluationConfig, PracticeConfig, SFTConfig
-from practice.learning.data import Demonstrations
+from practice.learning.errors import LearningError
+from practice.learning.parallel import ALONE, Team
 from practice.learning.work import TaskFacts, Work, make_evaluation, make_practice, make_sft
-from practice.models import Checkpoint, Run, Task, VersionMember
+from practice.models import Checkpoint, Run, Task
 from practice.selectors.pretrainings import check_stored
-from practice.selectors.shards import read_members
-from practice.services.versions import freeze_for
+
+READY = "ready"
+"""What the leader of a team says once its work stands."""
 
 
-def open_session(run: Run, owner: str, ears: Ears) -> Session:
-    """The run as a session of this process, ready to execute.
+def open_session(
+    run: Run, owner: str, ears: Ears, team: Team = ALONE
+) -> Session | Companion | None:
+    """The run as a session of this process, ready to execute; None where somebody wished otherwise before it was.
+
+    In a team the leader is ready first: what it fetches, freezes and lays out on disk the others find there.
 
     Raises:
         PracticeError, LearningError: an input is missing or damaged; the message says which.
     """
     robot = embodiment(run.task.embodiment)
-    return Session(run, owner, build_work(run, robot, device=device()), ears)
+    heard = TeamEars(ears, team)
+    if not team.leads:
+        if team.told("") != READY:
+            return None
+        return Companion(run, build_work(run, robot, device=device(), team=team), heard)
+    preparation = Preparation(run, owner, ears)
+    try:
+        work = build_work(run, robot, device=device(), told=preparation.told, team=team)
+    except InterruptedByWishError:
+        team.told("")
+        preparation.rest()
+        return None
+    except (LearningError, PracticeError):
+        team.told("")
+        raise
+    team.told(READY)
+    return Session(run, owner, work, heard)
 
 
 def device() -> str:
@@ -35,14 +60,17 @@ def device() -> str:
     return "cuda" if os.environ.get("CUDA_VISIBLE_DEVICES") else "cpu"
 
 
-def build_work(run: Run, robot: Embodiment, *, device: str) -> Work:
-    """What the run is to do, from its rows and blobs."""
+def build_work(
+    run: Run, robot: Embodiment, *, device: str, told: Told | None = None, team: Team = ALONE
+) -> Work:
+    """What the run is to do, from its rows and blobs; `told` as in `demonstrations`. Stage 1 alone may have a team."""
     if run.kind == Run.Kind.SFT:
         initial = None if run.policy is None else load_checkpoint(run.policy)
         config = SFTConfig.from_json(run.config)
         begun = None if config.pretrained is None else load_pretraining(config.pretrained)
+        taught = demonstrations(run, told=told)
         return make_sft(
-            config, demonstrations(run), robot, device=device, initial=initial, pretrained=begun
+            config, taught, robot, device=device, initial=initial, pretrained=begun, team=team
         )
     policy = load_checkpoint(_needed(run.policy, "policy checkpoint"))
     task = task_facts(run.task)
@@ -96,20 +124,6 @@ def load_pretraining(name: str) -> EFMCheckpoint:
     check_stored(name)
     manifest = storage.blobs().path(f"{storage.pretraining_key(name)}/{MANIFEST}")
     return EFMCheckpoint.load(manifest.parent)
-
-
-def demonstrations(run: Run) -> Demonstrations:
-    """All that Stage 1 of this run learns from: the episodes of its versions, each once, trimmed as they say."""
-    # A run launched before there were versions has none yet.
-    versions = list(run.versions.all()) or freeze_for(run, by=run.created_by)
-    members = VersionMember.objects.filter(version__in=versions).select_related("episode")
-    # What only a simulator knows is no input, and some datasets lack it.
-    features = embodiment(run.task.embodiment).spec.observation
-    sensed = [name for name, feature in features.items() if not feature.privileged]
-    rows = members.order_by("episode_id", "version_id")
-    return Demonstrations.from_episodes(
-        [episode for _, episode in read_members(rows, observations=sensed)]
-    )
 
 
 def live_sinks(run: Run, robot: Embodiment) -> Sequence[Sink]:

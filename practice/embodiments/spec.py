@@ -8,12 +8,13 @@ from typing import Any
 
 from models_store.errors import LearningError
 
-_CAMERA = "observation.images."
+CAMERA_PREFIX = "observation.images."
+"""Of the name of a camera's pictures."""
 
 
 def is_camera(name: str) -> bool:
     """Whether a feature of this name is a camera's picture, (H, W, 3) uint8."""
-    return name.startswith(_CAMERA)
+    return name.startswith(CAMERA_PREFIX)
 
 
 @dataclass(frozen=True, slots=True)

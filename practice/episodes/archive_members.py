@@ -13,7 +13,7 @@ from practice.episodes.errors import ArchiveError
 from practice.episodes.report import Finding
 
 ALLOWED = frozenset({".parquet", ".json", ".jsonl", ".mp4", ".md", ".txt"})
-"""Only files with these endings are unpacked."""
+"""Only files with these endings are unpacked of a dataset."""
 PICKLES = frozenset({".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".npy", ".npz", ".joblib"})
 """Files that can run code when they are opened. We never open them, and say so."""
 CHUNK = 1 << 20
@@ -38,6 +38,8 @@ class ArchiveLimits:
     """Up to this many unpacked bytes may pack as well as they like."""
     name_bytes: int = 1024
     """Length of one path, bytes."""
+    endings: frozenset[str] = ALLOWED
+    """Only files with these are unpacked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Member:
     size: int
     """Unpacked, bytes."""
     is_folder: bool
+    allowed: frozenset[str] = ALLOWED
 
     @property
     def shown(self) -> str:
@@ -69,7 +72,7 @@ class Member:
     @property
     def wanted(self) -> bool:
         """Whether it is unpacked."""
-        return not self.is_folder and self.ending in ALLOWED
+        return not self.is_folder and self.ending in self.allowed
 
 
 class Census:
@@ -133,7 +136,7 @@ def _bad_name(name: str, limits: ArchiveLimits) -> str | None:
 
 
 def _left_out(member: Member) -> Iterator[Finding]:
-    if member.is_folder or member.ending in ALLOWED or "__MACOSX/" in member.name:
+    if member.is_folder or member.ending in member.allowed or "__MACOSX/" in member.name:
         return
     if member.ending in PICKLES:
         reason = (

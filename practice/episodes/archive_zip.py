@@ -90,7 +90,8 @@ def _judged(
     """Those to unpack, once all are known to be good."""
     for info in infos:
         # `filename` has been cut at a NUL; `orig_filename` is what stands in the archive.
-        member = Member(info.orig_filename, info.file_size, info.orig_filename.endswith("/"))
+        name = info.orig_filename
+        member = Member(name, info.file_size, name.endswith("/"), limits.endings)
         census.admit(member)
         wrong = _bad_kind(info) or _bad_ratio(info, limits)
         if wrong:

@@ -1,4 +1,4 @@
-"""Push a finished v3.0 dataset to the Hugging Face Hub: private unless it is there already, tagged as LeRobot looks for it."""
+"""Push to the Hugging Face Hub, private unless it is there already: a finished v3.0 dataset, tagged as LeRobot looks for it, or a model."""
 
 import re
 from contextlib import suppress
@@ -45,6 +45,31 @@ def push_folder(folder: Path, repo: str, *, token: str) -> str:
             api.delete_tag(repo_id=repo, repo_type=_KIND, tag=fmt.VERSION)
         api.create_tag(repo_id=repo, repo_type=_KIND, tag=fmt.VERSION)
     except FAILURES as error:
-        said = str(error).partition("\n")[0].replace(token, "[token]")[:200]
-        raise HubError(repo, f"was not pushed to the Hub: {said}") from error
+        raise _refusal(repo, error, token) from error
     return str(url)
+
+
+def push_model(folder: Path, repo: str, *, token: str) -> str:
+    """Upload the checkpoint in `folder`, its card included, to the model `repo` (owner/name); gives its address.
+
+    Weights of an earlier push that this one lacks are removed. Raises HubError, which never holds the token.
+    """
+    api = HfApi(token=token)
+    try:
+        url = api.create_repo(repo_id=repo, repo_type="model", private=True, exist_ok=True)
+        api.upload_folder(
+            repo_id=repo,
+            repo_type="model",
+            folder_path=folder,
+            delete_patterns=["*.safetensors"],
+            commit_message="Checkpoint from efmweb",
+        )
+    except FAILURES as error:
+        raise _refusal(repo, error, token) from error
+    return str(url)
+
+
+def _refusal(repo: str, error: Exception, token: str) -> HubError:
+    """What went wrong, on one line and without the token."""
+    said = str(error).partition("\n")[0].replace(token, "[token]")[:200]
+    return HubError(repo, f"was not pushed to the Hub: {said}")

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from practice.episodes import lerobot_format as fmt
 from practice.episodes.errors import DatasetError
+from practice.episodes.lerobot_decode import Films
+from practice.episodes.lerobot_expect import Expectations
 from practice.episodes.lerobot_format import Feature
 from practice.episodes.lerobot_meta import open_dataset
-from practice.episodes.lerobot_read import Arrays, all_rows
+from practice.episodes.lerobot_rows import Arrays, all_rows
 from practice.episodes.report import DatasetReport, Progress
 
 
@@ -54,15 +56,20 @@ def read_arrays(
     start[[episode.index for episode in kept]] = np.cumsum(lengths) - lengths
     names = [*dataset.info.observations, fmt.ACTION]
     flat = {name: _empty(int(lengths.sum()), dataset.info.features[name]) for name in names}
+    in_rows = [name for name in names if not dataset.info.features[name].is_film]
     filled = 0
-    for rows in all_rows(dataset, names, progress, {e.index for e in kept}):
+    for rows in all_rows(dataset, in_rows, progress, {e.index for e in kept}):
         mine = start[rows.episode] >= 0
         place = start[rows.episode[mine]] + rows.position[mine]
-        for name in names:
+        for name in in_rows:
             flat[name][place] = rows.values[name][mine]
         filled += len(place)
     if filled != lengths.sum():
         raise DatasetError("data", f"has {filled} rows to read, but {lengths.sum()} were validated")
+    with Films(dataset, Expectations().sizes(dataset.info)) as films:
+        for name in flat.keys() - {*in_rows}:
+            for e in kept:
+                films.fill(name, e.index, flat[name][start[e.index] :][: e.length])
     instructions = tuple(dict.fromkeys(str(episode.instruction) for episode in kept))
     number = {text: i for i, text in enumerate(instructions)}
     instruction = np.array([number[str(episode.instruction)] for episode in kept], np.int64)

@@ -1,6 +1,6 @@
 """The checks of rows: whole batches at once, remembered per episode with the first frame that fails."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from practice.episodes import lerobot_format as fmt
 from practice.episodes.lerobot_format import DatasetLimits
 from practice.episodes.lerobot_meta import Dataset
-from practice.episodes.lerobot_read import Rows
+from practice.episodes.lerobot_rows import Rows
 from practice.episodes.pictures import PictureError
 from practice.episodes.report import EpisodeReport, Finding
 
@@ -25,6 +25,8 @@ class Problem:
     reason: str
     frame: int | None
     """None when no single frame is to blame."""
+    file: str | None = None
+    """The file to blame, where it is not the one with the episode's rows."""
 
     def __str__(self) -> str:
         return self.reason if self.frame is None else f"frame {self.frame}: {self.reason}"
@@ -42,10 +44,24 @@ class Ledger:
         """(E,) the last next.success; -1 where the dataset does not say."""
         self.problems: dict[int, dict[str, Problem]] = {}
         """Episode -> check -> its first failure."""
+        self.warnings: list[Finding] = []
+        """What refuses no episode."""
 
-    def add(self, episode: int, check: str, reason: str, frame: int | None = None) -> None:
+    def add(
+        self,
+        episode: int,
+        check: str,
+        reason: str,
+        frame: int | None = None,
+        *,
+        file: str | None = None,
+    ) -> None:
         """Remember a failure, unless this check has failed earlier in the episode."""
-        self.problems.setdefault(episode, {}).setdefault(check, Problem(reason, frame))
+        self.problems.setdefault(episode, {}).setdefault(check, Problem(reason, frame, file))
+
+    def warn(self, finding: Finding) -> None:
+        """Remember what refuses no episode."""
+        self.warnings.append(finding)
 
     def add_rows(
         self, rows: Rows, bad: NDArray[np.bool_], check: str, reason: Callable[[int], str]
@@ -60,26 +76,29 @@ class Ledger:
                 self.add(episode, check, reason(place), int(rows.position[place]))
 
     def findings(self, dataset: Dataset) -> list[Finding]:
-        """One error per problem, and a warning per episode that does not end in success."""
+        """One error per problem, the warnings, and one more per episode that does not end in success."""
         found = [
-            Finding("error", dataset.file_of(episode), problem.reason, episode, problem.frame)
+            Finding("error", p.file or dataset.file_of(episode), p.reason, episode, p.frame)
             for episode in sorted(self.problems)
-            for problem in self.problems[episode].values()
+            for p in self.problems[episode].values()
         ]
         reason = f"does not end with {fmt.SUCCESS}: its steps-to-go lead to no goal"
-        return found + [
+        return [*found, *self.warnings] + [
             Finding("warning", dataset.file_of(episode), reason, episode)
             for episode in np.flatnonzero(self.success == 0).tolist()
         ]
 
 
-def check_rows(dataset: Dataset, rows: Rows, ledger: Ledger) -> None:
-    """Check one batch of rows and note what they tell."""
+def check_rows(
+    dataset: Dataset, rows: Rows, ledger: Ledger, used: Container[str] = frozenset()
+) -> None:
+    """Check one batch of rows and note what they tell; `used` are observations and actions by other names."""
     _check_places(dataset, rows, ledger)
     _check_numbering(dataset, rows, ledger)
     _check_task(rows, ledger)
     for name in dataset.info.numeric:
-        _check_values(dataset, rows, name, ledger)
+        observed = name == fmt.ACTION or name.startswith(fmt.OBSERVATION) or name in used
+        _check_values(dataset, rows, name, ledger, finite=observed)
     for name, faults in rows.faults.items():
         for row, reason in faults.items():
             episode, frame = int(rows.episode[row]), int(rows.position[row])
@@ -146,23 +165,22 @@ def _check_task(rows: Rows, ledger: Ledger) -> None:
     )
 
 
-def _check_values(dataset: Dataset, rows: Rows, name: str, ledger: Ledger) -> None:
-    """Every cell has its shape; observations and actions are finite."""
+def _check_values(dataset: Dataset, rows: Rows, name: str, ledger: Ledger, *, finite: bool) -> None:
+    """Every cell has its shape and, if asked for, only finite numbers."""
     values, whole = rows.values[name], rows.whole[name]
     shape = dataset.info.features[name].shape
     ledger.add_rows(
         rows, ~whole, f"shape {name}", lambda _: f"{name} is empty or has not the shape {shape}"
     )
-    observed = name == fmt.ACTION or name.startswith(fmt.OBSERVATION)
-    if not observed or values.dtype.kind != "f":
+    if not finite or values.dtype.kind != "f":
         return
-    finite = np.isfinite(values.reshape(len(values), -1))
+    known = np.isfinite(values.reshape(len(values), -1))
 
     def reason(i: int) -> str:
-        worst = int(np.argmin(finite[i]))
+        worst = int(np.argmin(known[i]))
         return f"{name}[{worst}] is {values[i].reshape(-1)[worst]}"
 
-    ledger.add_rows(rows, ~finite.all(axis=1) & whole, f"finite {name}", reason)
+    ledger.add_rows(rows, ~known.all(axis=1) & whole, f"finite {name}", reason)
 
 
 def check_final_pictures(dataset: Dataset, cameras: Sequence[str], ledger: Ledger) -> None:
@@ -174,6 +192,17 @@ def check_final_pictures(dataset: Dataset, cameras: Sequence[str], ledger: Ledge
             except PictureError as error:
                 reason = f"the picture of {name} after the last action {error}"
                 ledger.add(episode, f"last {name}", reason)
+
+
+def check_memory(
+    dataset: Dataset, sizes: Sequence[tuple[int, int]], ledger: Ledger, limits: DatasetLimits
+) -> None:
+    """No episode's pictures, (H, W, 3) for each of `sizes`, are more than fit in memory together."""
+    size = 3 * sum(height * width for height, width in sizes)
+    most = limits.episode_bytes
+    for episode in np.flatnonzero(dataset.episodes.length * size > most).tolist():
+        whole = int(dataset.episodes.length[episode]) * size
+        ledger.add(episode, "memory", f"has {whole} bytes of pictures; at most {most} are read")
 
 
 def close_episodes(dataset: Dataset, ledger: Ledger, limits: DatasetLimits) -> list[EpisodeReport]:

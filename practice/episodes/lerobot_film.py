@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from practice.episodes import lerobot_format as fmt
 from practice.episodes.errors import DatasetError
+from practice.episodes.h264 import add_h264
 from practice.episodes.lerobot_format import Feature
 
 VIDEO_PATH = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
@@ -26,9 +27,6 @@ VIDEO_PATH = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.m
 VIDEO_MEGABYTES = 200
 """A new video file is started above this (`video_files_size_in_mb`)."""
 
-_KEYFRAME_SECONDS = 0.5
-_QUALITY = {"crf": "18", "preset": "veryfast", "bf": "0", "forced-idr": "1"}
-"""x264's; without B-frames decoding order is display order, so no edit list shifts the times."""
 _PLACES = {
     "chunk_index": pa.int64(),
     "file_index": pa.int64(),
@@ -95,17 +93,12 @@ class Film:
         place = VIDEO_PATH.format(video_key=self._camera, chunk_index=chunk, file_index=file)
         path = self._root / place
         path.parent.mkdir(parents=True, exist_ok=True)
-        fps = Fraction(self._fps)
         options = {"movflags": "+faststart"}
         self._out = av.open(str(path), "w", format="mp4", options=options)
-        group = str(max(1, round(fps * Fraction(_KEYFRAME_SECONDS))))
-        self._stream: Any = self._out.add_stream(
-            "libx264", rate=fps, options={**_QUALITY, "g": group}
+        height, width, _ = self._shape
+        self._stream = add_h264(
+            self._out, (height, width), Fraction(self._fps), {"forced-idr": "1"}
         )
-        self._stream.height, self._stream.width = self._shape[:2]
-        self._stream.pix_fmt = "yuv420p"
-        self._stream.codec_context.time_base = 1 / fps
-        self._stream.codec_context.thread_count = 1  # small pictures are slower with more
 
 
 def check_even(camera: str, shape: Sequence[int]) -> None:

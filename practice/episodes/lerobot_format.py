@@ -1,7 +1,7 @@
 """LeRobotDataset v3.0 on disk: its names, its limits here, and meta/info.json.
 
-This version reads and writes v3.0 with numbers and with cameras stored as images; a camera stored as video is known by name and
-left alone. Older layouts (`lerobot_v2`) have the same info.json but for their paths.
+Numbers are read and written, and cameras stored as images or as video. Older layouts (`lerobot_v2`) have the same info.json but for
+their paths.
 """
 
 import math
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from practice.episodes.errors import DatasetError
-from practice.episodes.lerobot_json import shown
+from practice.episodes.lerobot_json import shown, storable
 
 VERSION = "v3.0"
 INFO = "meta/info.json"
@@ -57,7 +57,13 @@ class DatasetLimits:
     picture_pixels: int = 1 << 22
     """Width times height of one picture."""
     picture_bytes: int = 64 << 30
-    """All pictures that are read, unpacked, bytes."""
+    """All pictures that are read, unpacked and of the size that they are wanted in, bytes."""
+    decoded_bytes: int = 8 << 40
+    """All video that is decoded, of the size that it is stored in, bytes: some hours of work."""
+    episode_bytes: int = 2 << 30
+    """The pictures of one episode, which are in memory together, bytes."""
+    video_frames: int = 4_000_000
+    """Frames of one mp4: 37 hours at 30 a second."""
     json_bytes: int = 16 << 20
     """meta/info.json or meta/stats.json, bytes."""
     lines_bytes: int = 64 << 20
@@ -96,6 +102,11 @@ class Feature:
         return self.dtype in _CAMERAS
 
     @property
+    def is_film(self) -> bool:
+        """Whether it is a camera stored as video, beside the rows."""
+        return self.dtype == VIDEO
+
+    @property
     def is_numeric(self) -> bool:
         return self.dtype in _NUMBERS
 
@@ -106,8 +117,8 @@ class Feature:
 
     @property
     def picture(self) -> tuple[int, int, int] | None:
-        """(H, W, 3) of a camera stored as RGB images; None for everything else."""
-        if self.dtype != IMAGE or len(self.shape) != 3:
+        """(H, W, 3) of a camera in RGB, stored as images or as video; None for everything else."""
+        if not self.is_camera or len(self.shape) != 3:
             return None
         first = str(self.names[0]) if isinstance(self.names, list) and self.names else ""
         last_is_colour = not first.startswith("channel")  # some declare (3, H, W)
@@ -152,13 +163,18 @@ class Info:
 
     @property
     def pictures(self) -> dict[str, Feature]:
-        """The cameras that can be read: RGB, stored as images."""
-        return {n: f for n, f in self.features.items() if f.picture and n.startswith(OBSERVATION)}
+        """The cameras that can be read: RGB, stored as images or as video."""
+        return {n: f for n, f in self.features.items() if f.picture}
+
+    @property
+    def films(self) -> list[str]:
+        """The cameras stored as video, also those that cannot be read."""
+        return [name for name, feature in self.features.items() if feature.is_film]
 
     @property
     def observations(self) -> list[str]:
         """Observations that can be read, numbers first."""
-        return [*(name for name in self.numeric if name.startswith(OBSERVATION)), *self.pictures]
+        return [n for n in (*self.numeric, *self.pictures) if n.startswith(OBSERVATION)]
 
     @property
     def cameras(self) -> list[str]:
@@ -181,7 +197,8 @@ def parse_info(data: Mapping[str, Any], limits: DatasetLimits, *, data_path: str
     """
     check_template(data, "data_path", data_path)
     robot_type = data.get("robot_type")
-    if robot_type is not None and not (isinstance(robot_type, str) and len(robot_type) <= 200):
+    short = isinstance(robot_type, str) and len(robot_type) <= 200 and storable(robot_type)
+    if robot_type is not None and not short:
         raise DatasetError(INFO, f"robot_type is {shown(robot_type)}; it must be a short string")
     info = Info(
         robot_type=robot_type,
@@ -205,15 +222,6 @@ def check_template(data: Mapping[str, Any], key: str, template: str) -> None:
         raise DatasetError(INFO, reason)
 
 
-def check_frames(info: Info, frames: int) -> None:
-    """The episodes' lengths add up. Raises DatasetError."""
-    if frames != info.total_frames:
-        reason = (
-            f"total_frames is {info.total_frames}, but the episodes' lengths add up to {frames}"
-        )
-        raise DatasetError(INFO, reason)
-
-
 def _whole(data: Mapping[str, Any], key: str, low: int, high: int) -> int:
     value = data.get(key)
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
@@ -232,12 +240,6 @@ def _parse_features(data: object, limits: DatasetLimits) -> dict[str, Feature]:
     for name in BOOKKEEPING:
         if name not in features:
             raise DatasetError(INFO, f"features lacks {name!r}, which every dataset has")
-    if ACTION not in features or not features[ACTION].is_numeric:
-        raise DatasetError(INFO, f"features has no numeric {ACTION!r}")
-    seen = [f for n, f in features.items() if n.startswith(OBSERVATION)]
-    if not any(feature.is_numeric or feature.picture for feature in seen):
-        reason = f"features has no {OBSERVATION!r}* of numbers or images; video cameras alone are not read"
-        raise DatasetError(INFO, reason)
     values = sum(feature.size for feature in features.values() if feature.is_numeric)
     if values > limits.values_per_frame:
         reason = f"features declares {values} numbers per frame; at most {limits.values_per_frame}"
@@ -257,8 +259,13 @@ def _parse_feature(name: str, data: object, limits: DatasetLimits) -> Feature:
     if not isinstance(shape, list) or len(shape) > 5 or not all(_is_size(n) for n in shape):
         reason = f"{where} has shape {shown(shape)}; it must be a list of up to 5 sizes"
         raise DatasetError(INFO, reason)
-    feature = Feature(dtype, tuple(shape), data.get("names"))
-    if feature.dtype == IMAGE and feature.size > 4 * limits.picture_pixels:
+    names = data.get("names")
+    if not storable(names):
+        raise DatasetError(
+            INFO, f"{where} has names that are neither text nor numbers: {shown(names)}"
+        )
+    feature = Feature(dtype, tuple(shape), names)
+    if feature.is_camera and feature.size > 4 * limits.picture_pixels:
         reason = (
             f"{where} declares pictures of {feature.shape}; at most {limits.picture_pixels} pixels"
         )
@@ -276,6 +283,10 @@ def _is_size(value: object) -> bool:
 def instruction_problem(instruction: str, limits: DatasetLimits) -> str | None:
     """Why a text cannot be an instruction; None when it can."""
     text = instruction.strip()
+    if not storable(text):
+        return (
+            f"the instruction {text[:40]!r} holds a NUL byte or half a character: write it without"
+        )
     if not text:
         return "the instruction is missing: its text is empty"
     if text.isdigit():

@@ -28,3 +28,16 @@ def shown(value: object) -> str:
     """A stranger's value, cut short."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def storable(value: object) -> bool:
+    """Whether a text, or plain JSON, can be kept by a database.
+
+    PostgreSQL knows no NUL; half a surrogate pair is no UTF-8; NaN and infinity are no JSON.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except (ValueError, RecursionError):
+        return False
+    return "\\u0000" not in text.replace("\\\\", "")

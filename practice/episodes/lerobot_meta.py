@@ -12,9 +12,11 @@ import pyarrow.parquet as pq
 from practice.episodes import columns
 from practice.episodes import lerobot_format as fmt
 from practice.episodes.errors import DatasetError
+from practice.episodes.lerobot_film import VIDEO_PATH
 from practice.episodes.lerobot_format import DatasetLimits, Info
 from practice.episodes.lerobot_json import load_json
-from practice.episodes.lerobot_table import Dataset, EpisodeTable, VideoTable
+from practice.episodes.lerobot_places import place_columns, video_tables
+from practice.episodes.lerobot_table import Dataset, EpisodeTable, VideoTable, check_frames
 from practice.episodes.lerobot_v2 import open_v2
 from practice.episodes.pictures import largest_file
 
@@ -66,12 +68,14 @@ def open_dataset(folder: Path, limits: DatasetLimits | None = None) -> Dataset:
 
 def _open_v30(root: Path, data: Mapping[str, Any], limits: DatasetLimits) -> Dataset:
     info = fmt.parse_info(data, limits, data_path=fmt.DATA_PATH)
+    if info.films:
+        fmt.check_template(data, "video_path", VIDEO_PATH)
     tasks = _read_tasks(root, limits)
     if len(tasks) != info.total_tasks:
         reason = f"total_tasks is {info.total_tasks}, but {fmt.TASKS} has {len(tasks)} rows"
         raise DatasetError(fmt.INFO, reason)
     episodes = _read_episodes(root, info, limits)
-    fmt.check_frames(info, int(episodes.length.sum()))
+    check_frames(info, episodes)
     return Dataset(root, fmt.VERSION, info, tasks, episodes)
 
 
@@ -138,7 +142,8 @@ def _episode_rows(parquet: pq.ParquetFile, file: str, info: Info) -> pa.Table:
     schema = parquet.schema_arrow
     if "seed" in schema.names and pa.types.is_signed_integer(schema.field("seed").type):
         wanted.append("seed")
-    wanted += [FINAL + name for name in info.observations if _keeps_final(schema, name, info)]
+    wanted += place_columns(schema, info.films)
+    wanted += [FINAL + name for name in _seen(info) if _keeps_final(schema, name, info)]
     pictures = {FINAL + n: f.picture for n, f in info.pictures.items() if f.picture}
     columns.check_size(parquet, file, {n: largest_file(p) // 8 for n, p in pictures.items()})
     table = _whole_table(parquet, file, wanted)
@@ -146,6 +151,11 @@ def _episode_rows(parquet: pq.ParquetFile, file: str, info: Info) -> pa.Table:
         if table[name].null_count:
             raise DatasetError(file, f"has an empty cell in column {name!r}")
     return table
+
+
+def _seen(info: Info) -> list[str]:
+    """Whatever may be an observation, under this dataset's names."""
+    return [*info.numeric, *info.pictures]
 
 
 def _without_pictures(table: pa.Table, info: Info) -> pa.Table:
@@ -187,7 +197,7 @@ def _episode_table(table: pa.Table, info: Info) -> EpisodeTable:
         values = ", ".join(f"{name} {table[name][row].as_py()}" for name in _PLACES)
         reason = f"episode {row} cannot lie where its row says: {values}"
         raise DatasetError("meta/episodes", reason)
-    kept = [name for name in info.observations if FINAL + name in table.column_names]
+    kept = [name for name in _seen(info) if FINAL + name in table.column_names]
     pictures = {n: table[FINAL + n] for n in kept if n in info.pictures}
     final = {}
     for name in (name for name in kept if name not in info.pictures):
@@ -199,7 +209,8 @@ def _episode_table(table: pa.Table, info: Info) -> EpisodeTable:
     shapes = {name: f.picture for name, f in info.pictures.items() if f.picture}
     places = zip(chunk.tolist(), file.tolist(), strict=True)
     files = [fmt.DATA.format(chunk=chunk, file=file) for chunk, file in places]
-    return EpisodeTable(length, files, first, end, tasks, seeds, final, pictures, shapes)
+    videos = video_tables(table, info.films)
+    return EpisodeTable(length, files, first, end, tasks, seeds, final, pictures, shapes, videos)
 
 
 def _whole_table(parquet: pq.ParquetFile, file: str, names: list[str]) -> pa.Table:

@@ -1,124 +1,26 @@
-"""The rows of a LeRobot dataset, batch by batch; and its kept episodes, one by one.
+"""The kept episodes of a LeRobot dataset, one by one.
 
 A dataset holds T rows (o_t, a_t), t = 0..T-1, for an episode of T steps, so the steps-to-go of row t is T - t. The observation
 after the last action is not part of the format: our writer keeps it beside the rows; for other datasets `Episode` repeats the last one.
 """
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from practice.episodes import columns
 from practice.episodes import lerobot_format as fmt
 from practice.episodes.errors import DatasetError
+from practice.episodes.lerobot_decode import FilmError, Films
 from practice.episodes.lerobot_expect import Expectations
-from practice.episodes.lerobot_format import DatasetLimits, Feature
 from practice.episodes.lerobot_meta import Dataset, open_dataset
-from practice.episodes.pictures import PictureError, decode_picture, largest_file
-from practice.episodes.report import DatasetReport, EpisodeReport, Progress
+from practice.episodes.lerobot_rows import Arrays, Rows, all_rows
+from practice.episodes.report import DatasetReport, EpisodeReport, Finding, Progress
+from practice.episodes.resize import Resizer
 from practice.episodes.types import Episode
-
-Arrays = dict[str, NDArray[Any]]
-
-_BATCH_ROWS = 1 << 16
-_BATCH_BYTES = 64 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Consecutive rows of one data file; a cell that was empty reads -1 or NaN here."""
-
-    file: str
-    episode: NDArray[np.int64]
-    """(n,) each in [0, E)."""
-    frame: NDArray[np.int64]
-    index: NDArray[np.int64]
-    task: NDArray[np.int64]
-    timestamp: NDArray[np.float64]
-    """(n,) seconds."""
-    position: NDArray[np.int64]
-    """(n,) place within the run of rows of the same episode: what `frame` should be."""
-    values: Arrays
-    """Feature -> (n, ...)."""
-    whole: dict[str, NDArray[np.bool_]]
-    """Feature -> (n,) whether the cell had the declared shape and no null."""
-    faults: dict[str, dict[int, str]]
-    """Camera -> row -> what is wrong with its picture, which is black here."""
-
-    def runs(self) -> list[tuple[int, int]]:
-        """Begin and end of each run of rows of one episode."""
-        starts = np.flatnonzero(self.position == 0)
-        if not len(starts) or starts[0]:
-            starts = np.concatenate([[0], starts])
-        return list(zip(starts.tolist(), [*starts[1:].tolist(), len(self.episode)], strict=True))
-
-
-def scan(
-    dataset: Dataset, file: str, names: Sequence[str], limits: DatasetLimits | None = None
-) -> Iterator[Rows]:
-    """The rows of one data file with the features `names`. Raises DatasetError."""
-    limits = limits or DatasetLimits()
-    features = {name: dataset.info.features[name] for name in names}
-    read = [*fmt.BOOKKEEPING, *names]
-    # A picture is held twice, as the file that it came in and as pixels.
-    row_bytes = sum((2 if f.picture else 8) * f.size for f in features.values()) or 1
-    batch_rows = max(1, min(_BATCH_ROWS, _BATCH_BYTES // row_bytes))
-    most = dataset.info.total_frames
-    with columns.opened(dataset.root, file, rows=most, unpacked=limits.data_bytes) as parquet:
-        _check_columns(parquet, file, {**fmt.BOOKKEEPING, **features})
-        sizes = {n: _numbers_in(features[n]) if n in features else 1 for n in read}
-        columns.check_size(parquet, file, sizes)
-        last, after = -1, 0  # the run that the previous batch ended in
-        for batch in columns.batches(parquet, file, read, batch_rows):
-            if not batch.num_rows:
-                continue
-            numbers = _bookkeeping(batch, file, len(dataset.episodes))
-            _check_owner(dataset, file, numbers["episode_index"])
-            position = _positions(numbers["episode_index"], last, after)
-            last, after = int(numbers["episode_index"][-1]), int(position[-1]) + 1
-            cells = {n: _cells(batch[n], feature) for n, feature in features.items()}
-            yield Rows(
-                file=file,
-                episode=numbers["episode_index"],
-                frame=numbers["frame_index"],
-                index=numbers["index"],
-                task=numbers["task_index"],
-                timestamp=numbers["timestamp"],
-                position=position,
-                values={name: values for name, (values, _, _) in cells.items()},
-                whole={name: whole for name, (_, whole, _) in cells.items()},
-                faults={name: faults for name, (_, _, faults) in cells.items() if faults},
-            )
-
-
-def _numbers_in(feature: Feature) -> int:
-    """Numbers per cell that a column may hold; for pictures, so many that 16 bytes for each are enough."""
-    return feature.size if feature.picture is None else largest_file(feature.picture) // 8
-
-
-def _cells(
-    column: pa.Array, feature: Feature
-) -> tuple[NDArray[Any], NDArray[np.bool_], dict[int, str]]:
-    """Values (n, ...), which of them are whole, and what is wrong with pictures."""
-    if feature.picture is None:
-        return *columns.dense(column, feature.shape, feature.dtype), {}
-    files = columns.picture_files(column)
-    pixels = np.zeros((len(files), *feature.picture), np.uint8)
-    faults = {}
-    for row, data in enumerate(files):
-        try:
-            if data is None:
-                raise PictureError("is not embedded")
-            pixels[row] = decode_picture(data, feature.picture)
-        except PictureError as error:
-            faults[row] = str(error)
-    return pixels, np.ones(len(files), np.bool_), faults
 
 
 def read_episodes(
@@ -126,19 +28,44 @@ def read_episodes(
     report: DatasetReport,
     *,
     expect: Expectations | None = None,
+    refused: Callable[[Finding], None] | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Episode]:
-    """The episodes that `report` keeps, one by one in constant memory. Raises DatasetError.
+    """The episodes that `report` keeps, one by one; memory holds one of them. Raises DatasetError.
 
-    Only the observations that `expect` knows are read; without it, all of them. uid is "e" and the index in the dataset.
-    `progress` gets (rows read, rows).
+    Only what `expect` needs is read, under the embodiment's names and with its cameras in the embodiment's size; without it, every
+    observation as it is. uid is "e" and the index in the dataset. `progress` gets (rows read, rows).
+
+    Video is decoded here for the first time. An episode of which a frame turns out damaged is left out and told to `refused`, an error
+    that names camera, file and frame, fit for `DatasetReport.refusing`; without `refused` it is raised.
     """
     dataset = open_dataset(folder)
     kept = {episode.index: episode for episode in report.kept()}
-    names = [*(expect or Expectations()).observations(dataset.info), fmt.ACTION]
-    with_success = [fmt.SUCCESS] if fmt.SUCCESS in dataset.info.numeric else []
+    wanted = _Wanted.of(dataset, expect or Expectations())
+    success = [fmt.SUCCESS] if fmt.SUCCESS in dataset.info.numeric else []
+    names = list(dict.fromkeys([*wanted.in_rows, *success]))
+    with Films(dataset, wanted.sizes) as films:
+        maker = _Maker(dataset, wanted, films, Resizer())
+        batches = all_rows(dataset, names, progress, kept, wanted.sizes)
+        for entry, arrays in _together(batches, kept):
+            try:
+                episode = maker.episode(entry, arrays)
+            except FilmError as error:
+                if refused is None:
+                    raise
+                refused(Finding("error", error.file, error.reason, entry.index, error.frame))
+            else:
+                del arrays  # a name would keep pictures in memory while the next ones are read
+                yield episode
+                del episode
+
+
+def _together(
+    batches: Iterator[Rows], kept: Mapping[int, EpisodeReport]
+) -> Iterator[tuple[EpisodeReport, Arrays]]:
+    """All rows of each kept episode, which may lie in several batches."""
     pieces: list[Arrays] = []
-    for rows in all_rows(dataset, [*names, *with_success], progress, kept):
+    for rows in batches:
         for begin, end in rows.runs():
             entry = kept.get(int(rows.episode[begin]))
             if entry is None:
@@ -147,99 +74,78 @@ def read_episodes(
                 pieces = []
             pieces.append({name: values[begin:end] for name, values in rows.values.items()})
             if rows.position[end - 1] + 1 == entry.length:
-                arrays = {name: np.concatenate([p[name] for p in pieces]) for name in pieces[0]}
-                yield _episode(dataset, entry, arrays)
+                yield entry, {n: np.concatenate([p[n] for p in pieces]) for n in pieces[0]}
+                pieces = []
 
 
-def all_rows(
-    dataset: Dataset,
-    names: Sequence[str],
-    progress: Progress | None = None,
-    only: Container[int] | None = None,
-) -> Iterator[Rows]:
-    """The rows of every data file that an episode (of `only`) names with the features `names`; `progress` gets (rows read, rows)."""
-    done = 0
-    for file in dataset.data_files(only):
-        for rows in scan(dataset, file, names):
-            yield rows
-            done += len(rows.episode)
-            if progress:
-                progress(done, dataset.info.total_frames)
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is to be read of a dataset."""
+
+    sources: dict[str, str]
+    """The name that an episode gives it -> the dataset's; observations and action."""
+    sizes: dict[str, tuple[int, int]]
+    """Camera, by the dataset's name -> the (H, W) that is wanted."""
+    in_rows: list[str]
+    """What stands in data/, by the dataset's names."""
+
+    @classmethod
+    def of(cls, dataset: Dataset, expect: Expectations) -> "_Wanted":
+        info, sources = dataset.info, expect.sources(dataset.info)
+        for source in sources.values():
+            if source not in info.numeric and source not in info.pictures:
+                raise DatasetError(fmt.INFO, f"has no feature {source!r} that can be read")
+        in_rows = [source for source in sources.values() if not info.features[source].is_film]
+        return cls(sources, expect.sizes(info), in_rows)
 
 
-def _episode(dataset: Dataset, entry: EpisodeReport, arrays: Arrays) -> Episode:
-    index, success = entry.index, entry.success
-    action = arrays.pop(fmt.ACTION)
-    arrived = arrays.pop(fmt.SUCCESS, action).reshape(len(action), -1).all(axis=1)
-    return Episode(
-        uid=f"e{index}",
-        robot=0,
-        instruction=str(entry.instruction),
-        seed=dataset.episodes.seed[index] or 0,
-        observation={
-            name: np.concatenate([rows, dataset.episodes.last(name, index, rows)])
-            for name, rows in arrays.items()
-        },
-        action=action,
-        distance=None,
-        spread=None,
-        ended_by="horizon" if success is False else "success",
-        detector_success=None,
-        true_success=success,
-        iteration=0,
-        success_step=int(np.argmax(arrived)) + 1 if success else None,
-    )
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Makes episodes of their rows and films."""
 
+    dataset: Dataset
+    wanted: _Wanted
+    films: Films
+    resizer: Resizer
 
-def _check_columns(parquet: pq.ParquetFile, file: str, features: dict[str, Feature]) -> None:
-    for name, feature in features.items():
-        kind = columns.field(parquet, file, name).type
-        if feature.picture is not None:
-            if not columns.is_picture(kind):
-                reason = f"column {name!r} holds {kind}; images are structs of bytes and path"
-                raise DatasetError(file, reason)
-            continue
-        shape = columns.column_shape(kind)
-        fits = shape == () and feature.shape == (1,)
-        if not fits and shape is not None and len(shape) == len(feature.shape):
-            fits = all(a in {None, b} for a, b in zip(shape, feature.shape, strict=True))
-        if not fits:
-            reason = f"column {name!r} holds {kind}; {fmt.INFO} says {feature.shape}"
-            raise DatasetError(file, reason)
-        if not columns.converts(kind, feature.dtype):
-            reason = f"column {name!r} holds {kind}; {fmt.INFO} says {feature.dtype}"
-            raise DatasetError(file, reason)
+    def episode(self, entry: EpisodeReport, arrays: Arrays) -> Episode:
+        """The episode of `entry`, whose rows are `arrays`. Raises FilmError."""
+        index, success, sources = entry.index, entry.success, self.wanted.sources
+        action = arrays[sources[fmt.ACTION]]
+        arrived = arrays.get(fmt.SUCCESS, action).reshape(len(action), -1).all(axis=1)
+        return Episode(
+            uid=f"e{index}",
+            robot=0,
+            instruction=str(entry.instruction),
+            seed=self.dataset.episodes.seed[index] or 0,
+            observation={
+                name: self._observed(entry, source, arrays)
+                for name, source in sources.items()
+                if name != fmt.ACTION
+            },
+            action=action,
+            distance=None,
+            spread=None,
+            ended_by="horizon" if success is False else "success",
+            detector_success=None,
+            true_success=success,
+            iteration=0,
+            success_step=int(np.argmax(arrived)) + 1 if success else None,
+        )
 
+    def _observed(self, entry: EpisodeReport, source: str, arrays: Arrays) -> NDArray[Any]:
+        """(T + 1, ...) of one feature: its rows, and the observation after the last action."""
+        size = self.wanted.sizes.get(source)
+        if source in arrays:
+            rows = arrays[source]
+            return np.concatenate([rows, self._last(entry, source, rows)])
+        assert size is not None
+        pictures = np.empty((entry.length + 1, *size, 3), np.uint8)
+        self.films.fill(source, entry.index, pictures[:-1])
+        pictures[-1:] = self._last(entry, source, pictures[:-1])
+        return pictures
 
-def _bookkeeping(batch: pa.RecordBatch, file: str, episodes: int) -> Arrays:
-    """The five columns that every dataset has, each (n,). Raises DatasetError over an unknown episode."""
-    numbers: Arrays = {}
-    for name, feature in fmt.BOOKKEEPING.items():
-        number, empty = ("float64", np.nan) if feature.dtype == "float32" else ("int64", -1)
-        cells, valid = columns.dense(batch[name], (1,), number)
-        numbers[name] = np.where(valid, cells[:, 0], empty)
-    strangers = (numbers["episode_index"] < 0) | (numbers["episode_index"] >= episodes)
-    if strangers.any():
-        wrong = int(numbers["episode_index"][np.argmax(strangers)])
-        raise DatasetError(file, f"has a row of episode {wrong}; there are {episodes} episodes")
-    return numbers
-
-
-def _check_owner(dataset: Dataset, file: str, episodes: NDArray[np.int64]) -> None:
-    """A file for one episode holds no row of another. Raises DatasetError."""
-    if not dataset.one_file_each:
-        return
-    for episode in np.unique(episodes).tolist():
-        if dataset.file_of(episode) != file:
-            reason = f"has a row of episode {episode}, whose file is {dataset.file_of(episode)}"
-            raise DatasetError(file, reason)
-
-
-def _positions(episode: NDArray[np.int64], last: int, after: int) -> NDArray[np.int64]:
-    """Place of each row in its run; a first run of episode `last` goes on from `after`."""
-    starts = np.concatenate([[0], np.flatnonzero(np.diff(episode)) + 1])
-    lengths = np.diff(np.append(starts, len(episode)))
-    position: NDArray[np.int64] = np.arange(len(episode)) - np.repeat(starts, lengths)
-    if episode[0] == last:
-        position[: lengths[0]] += after
-    return position
+    def _last(self, entry: EpisodeReport, source: str, rows: NDArray[Any]) -> NDArray[Any]:
+        last = self.dataset.episodes.last(source, entry.index, rows)
+        size = self.wanted.sizes.get(source)
+        return last if size is None else self.resizer.resized(last[0], size)[None]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from practice.episodes import columns
 from practice.episodes import lerobot_format as fmt
+from practice.episodes.errors import DatasetError
 from practice.episodes.lerobot_format import Info
 from practice.episodes.pictures import decode_picture
 
@@ -25,6 +26,8 @@ class VideoTable:
     """(E,) time of the first frame in the file, seconds."""
     end: NDArray[np.float64]
     """(E,) time after the last frame, seconds."""
+    faults: Mapping[int, str] = field(default_factory=dict)
+    """Episode -> why the metadata cannot be right about where its frames lie; its place is meaningless."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +93,11 @@ class Dataset:
     def file_of(self, episode: int) -> str:
         """The data file that should hold an episode."""
         return self.episodes.file[episode]
+
+
+def check_frames(info: Info, episodes: EpisodeTable) -> None:
+    """The episodes' lengths add up. Raises DatasetError."""
+    frames = int(episodes.length.sum())
+    if frames != info.total_frames:
+        declared = f"total_frames is {info.total_frames}"
+        raise DatasetError(fmt.INFO, f"{declared}, but the episodes' lengths add up to {frames}")

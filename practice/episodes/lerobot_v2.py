@@ -11,7 +11,7 @@ from practice.episodes import lerobot_format as fmt
 from practice.episodes.errors import DatasetError
 from practice.episodes.lerobot_format import DatasetLimits, Info
 from practice.episodes.lerobot_json import shown
-from practice.episodes.lerobot_table import Dataset, EpisodeTable, VideoTable
+from practice.episodes.lerobot_table import Dataset, EpisodeTable, VideoTable, check_frames
 
 TASKS = "meta/tasks.jsonl"
 EPISODES = "meta/episodes.jsonl"
@@ -24,16 +24,15 @@ _LINE_CHARACTERS = 1 << 20
 def open_v2(root: Path, data: Mapping[str, Any], limits: DatasetLimits) -> Dataset:
     """Read and check everything under meta/. Raises DatasetError naming the file, the line and the reason."""
     info = fmt.parse_info(data, limits, data_path=DATA_PATH)
-    cameras = [name for name in info.cameras if info.features[name].dtype == fmt.VIDEO]
-    if cameras:
+    if info.films:
         fmt.check_template(data, "video_path", VIDEO_PATH)
     chunk = data.get("chunks_size", fmt.CHUNK_FILES)
     if not isinstance(chunk, int) or not 0 < chunk <= 1 << 40:
         reason = f"chunks_size is {shown(chunk)}; it must be a whole number from 1"
         raise DatasetError(fmt.INFO, reason)
     tasks = _read_tasks(root, info, limits)
-    episodes = _episode_table(_read_episodes(root, info, limits), info, chunk, cameras)
-    fmt.check_frames(info, int(episodes.length.sum()))
+    episodes = _episode_table(_read_episodes(root, info, limits), info, chunk)
+    check_frames(info, episodes)
     version = str(data["codebase_version"])
     return Dataset(root, version, info, tasks, episodes, tasks_file=TASKS, one_file_each=True)
 
@@ -105,9 +104,7 @@ def _read_episodes(root: Path, info: Info, limits: DatasetLimits) -> list[tuple[
     return [rows[number] for number in range(count)]
 
 
-def _episode_table(
-    rows: list[tuple[int, list[str]]], info: Info, chunk: int, cameras: list[str]
-) -> EpisodeTable:
+def _episode_table(rows: list[tuple[int, list[str]]], info: Info, chunk: int) -> EpisodeTable:
     length = np.array([length for length, _ in rows], np.int64)
     end = np.cumsum(length)
     places = [{"episode_chunk": i // chunk, "episode_index": i} for i in range(len(rows))]
@@ -127,6 +124,6 @@ def _episode_table(
                 start=np.zeros(len(rows)),
                 end=length / info.fps,
             )
-            for name in cameras
+            for name in info.films
         },
     )

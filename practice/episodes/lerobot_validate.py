@@ -4,7 +4,7 @@ Nothing here raises over bad data: the report names file, episode, frame and rea
 refuses all of it; an error in an episode refuses that episode alone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
 
 from practice.episodes import lerobot_format as fmt
@@ -13,14 +13,16 @@ from practice.episodes.lerobot_checks import (
     UNREAD,
     Ledger,
     check_final_pictures,
+    check_memory,
     check_rows,
     close_episodes,
 )
 from practice.episodes.lerobot_expect import Expectations
+from practice.episodes.lerobot_films import check_films, unplaced
 from practice.episodes.lerobot_format import DatasetLimits
 from practice.episodes.lerobot_json import load_json
 from practice.episodes.lerobot_meta import Dataset, open_dataset
-from practice.episodes.lerobot_read import scan
+from practice.episodes.lerobot_rows import scan
 from practice.episodes.report import (
     DatasetReport,
     EpisodeReport,
@@ -41,7 +43,7 @@ def validate_dataset(
 ) -> DatasetReport:
     """Judge the dataset in `folder`; findings `before` (of unpacking) come first in the report.
 
-    `progress` gets (rows checked, rows).
+    `progress` gets (done, all): rows, and once more for each camera that is stored as video.
     """
     limits = limits or DatasetLimits()
     try:
@@ -50,17 +52,38 @@ def validate_dataset(
         return whole_dataset(error.file, error.reason, before=before)
     expect = expect or Expectations()
     findings = [*before, *expect.findings(dataset.info, limits), *_notes(dataset, limits)]
-    pictures = [name for name in expect.observations(dataset.info) if name in dataset.info.pictures]
     episodes: list[EpisodeReport] = []
     if not _refused(findings):
+        sizes = expect.sizes(dataset.info)
+        films = [name for name in sizes if dataset.info.features[name].is_film]
+        pictures = [name for name in sizes if name not in films]
+        findings += unplaced(dataset, films)
         ledger = Ledger(len(dataset.episodes))
-        names = [*dataset.info.numeric, *pictures]
-        findings += _check_files(dataset, names, ledger, limits, progress)
-        check_final_pictures(dataset, pictures, ledger)
+        told = _counter(progress, dataset.info.total_frames * (1 + len(films)))
+        used = {*expect.sources(dataset.info).values()}
+        findings += _check_files(
+            dataset, pictures=pictures, used=used, ledger=ledger, limits=limits, told=told
+        )
         if not _refused(findings):
+            findings += check_films(dataset, films, ledger, limits, told)
+            check_final_pictures(dataset, list(sizes), ledger)
+            check_memory(dataset, list(sizes.values()), ledger, limits)
             episodes = close_episodes(dataset, ledger, limits)
             findings += _limited(ledger, dataset, limits.findings)
     return _report(dataset, findings, episodes)
+
+
+def _counter(progress: Progress | None, total: int) -> Callable[[int], None]:
+    """Adds up what is done, and tells `progress` (done, total)."""
+    done = 0
+
+    def told(more: int) -> None:
+        nonlocal done
+        done = min(done + more, total)
+        if progress:
+            progress(done, total)
+
+    return told
 
 
 def _refused(findings: Sequence[Finding]) -> bool:
@@ -69,21 +92,21 @@ def _refused(findings: Sequence[Finding]) -> bool:
 
 def _check_files(
     dataset: Dataset,
-    names: Sequence[str],
+    *,
+    pictures: Sequence[str],
+    used: Container[str],
     ledger: Ledger,
     limits: DatasetLimits,
-    progress: Progress | None,
+    told: Callable[[int], None],
 ) -> list[Finding]:
     """Fill the ledger from every data file; gives one finding per file that cannot be read."""
     findings = []
-    done = 0
+    names = [*dataset.info.numeric, *pictures]
     for number, file in enumerate(dataset.data_files()):
         try:
             for rows in scan(dataset, file, names, limits):
-                check_rows(dataset, rows, ledger)
-                done += len(rows.episode)
-                if progress:
-                    progress(min(done, dataset.info.total_frames), dataset.info.total_frames)
+                check_rows(dataset, rows, ledger, used)
+                told(len(rows.episode))
         except DatasetError as error:
             if dataset.one_file_each:
                 ledger.add(number, UNREAD, f"its file {error.reason}")

@@ -1,7 +1,7 @@
 """What validation found: findings about files, and one line per episode."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self
 
 Progress = Callable[[int, int], None]
@@ -95,6 +95,28 @@ class DatasetReport:
     def kept(self) -> list[EpisodeReport]:
         """The episodes that passed, in order."""
         return [episode for episode in self.episodes if episode.kept]
+
+    def refusing(self, found: Sequence[Finding]) -> "DatasetReport":
+        """This report with errors in episodes that showed only later, while they were read: those are refused too."""
+        reasons: dict[int, list[str]] = {}
+        for finding in found:
+            assert finding.episode is not None
+            at = "" if finding.frame is None else f"frame {finding.frame}: "
+            reasons.setdefault(finding.episode, []).append(at + finding.reason)
+        episodes = tuple(
+            replace(e, kept=False, reasons=(*e.reasons, *reasons[e.index]))
+            if e.index in reasons
+            else e
+            for e in self.episodes
+        )
+        kept = [episode for episode in episodes if episode.kept]
+        frames = sum(episode.length for episode in kept)
+        totals = replace(self.totals, kept_episodes=len(kept), kept_frames=frames)
+        findings = (*self.findings, *found)
+        if found and not kept:
+            reason = f"no episode can be used; the last: {found[-1].reason}"
+            findings = (*findings, Finding("error", found[-1].file, reason))
+        return replace(self, totals=totals, findings=findings, episodes=episodes)
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists and dictionaries; `from_json` gives an equal report back."""

@@ -4,14 +4,13 @@ import tempfile
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-_KEYFRAME_SECONDS = 0.5
+from practice.episodes.h264 import add_h264
 
 
 def encode_video(
@@ -60,14 +59,7 @@ def _write(
     quality: dict[str, str],
 ) -> None:
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as out:
-        # Without B-frames decoding order is display order, so no edit list shifts the times.
-        group = str(max(1, round(fps * Fraction(_KEYFRAME_SECONDS))))
-        options = {**quality, "g": group, "bf": "0", "tune": "fastdecode"}
-        stream: Any = out.add_stream("libx264", rate=fps, options=options)
-        stream.height, stream.width = shape
-        stream.pix_fmt = "yuv420p"
-        stream.codec_context.thread_count = 1  # small pictures are slower with more
-        stream.codec_context.time_base = 1 / fps
+        stream = add_h264(out, shape, fps, {**quality, "tune": "fastdecode"})
         for number, pixels in enumerate(frames):
             picture = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             picture.pts, picture.time_base = number, 1 / fps

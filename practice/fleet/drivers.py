@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from models_store.actions import ActionDistribution
-from models_store.efm import EFM
+from models_store.efm import EFM, LookingEFM
 from models_store.instructions import Instructions
 from models_store.steps_to_go import Bins
 from practice.embodiments.interface import Demonstrator, Observation
@@ -62,6 +62,7 @@ class PolicyDriver:
     @torch.inference_mode()
     def look(self, observation: Observation, instructions: Instructions) -> NDArray[np.float32]:
         """What the model sees of k robots, (k, F); under `SEEN` it may be given back to it."""
+        assert isinstance(self.model, LookingEFM), "this model keeps nothing it has seen"
         seen = self.model.look(tensors(observation, self.device), instructions)
         return np.asarray(seen.cpu().numpy(), dtype=np.float32)
 

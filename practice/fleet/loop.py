@@ -65,9 +65,10 @@ class Fleet:
             plan.num_robots, seed=plan.seed, first_seed=plan.first_seed, episodes=plan.episodes
         )
         self._sight = make_sight(
-            driver, judge, self._mind, num_robots=plan.num_robots, cameras=embodiment.spec.cameras
-        )
-        self.trace = make_trace(plan, pictures=plan.collect or not self._sight.shared)
+            driver, judge, self._mind, num_robots=plan.num_robots, horizon=plan.rules.horizon,
+            cameras=embodiment.spec.cameras,
+        )  # fmt: skip
+        self.trace = make_trace(plan, pictures=plan.collect or not self._sight.keeps)
         self._senses = Senses(plan.num_robots, plan.previous)
         self._distance = np.zeros(plan.num_robots, dtype=np.float32)
         self.instruction = np.zeros(plan.num_robots, dtype=np.int64)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models_store.efm import SEEN
+from models_store.efm import SEEN, LookingEFM
 from models_store.instructions import Instructions
 from practice.embodiments.interface import Observation
 from practice.fleet.drivers import Driver, Judge, PolicyDriver, Verdict
@@ -23,6 +23,10 @@ from practice.fleet.senses import take
 
 _Rows = NDArray[np.int64]
 _Seen = NDArray[np.float32]
+
+
+_MOST_KEPT = 128 * 2**20
+"""Numbers kept of what was seen in all running episodes: 512 MB. Where it is more, pictures are kept."""
 
 
 class Part(NamedTuple):
@@ -51,8 +55,8 @@ class Part(NamedTuple):
 class Sight:
     """Driver and judge look for themselves, whatever they are."""
 
-    shared = False
-    """Whether one look serves both."""
+    keeps = False
+    """Whether what was seen is kept for learning, in place of the observation."""
 
     def __init__(self, driver: Driver, judge: Judge | None, mind: Mind) -> None:
         """Asked through `mind`."""
@@ -101,13 +105,18 @@ class OneLook(Sight):
     end of the tick. Threads look and think; what was seen is kept by the asker.
     """
 
-    shared = True
-
     def __init__(
-        self, driver: PolicyDriver, judge: Judge | None, mind: Mind, num_robots: int
+        self,
+        driver: PolicyDriver,
+        judge: Judge | None,
+        mind: Mind,
+        num_robots: int,
+        *,
+        keeps: bool = True,
     ) -> None:
         """Nothing has been seen."""
         super().__init__(driver, judge, mind)
+        self.keeps = keeps
         self._policy, self._robots = driver, num_robots
         self._seen: _Seen | None = None
         self._owed: list[tuple[_Rows, Callable[[], _Seen]]] = []
@@ -124,7 +133,7 @@ class OneLook(Sight):
             self._settle(robots[-1])
             if len(fresh):
                 self._keep(robots[fresh], look())
-            shown = {SEEN: self.of(robots)}
+            shown = {SEEN: self._of(robots)}
             answer = self._mind.ask(partial(self._policy.think, shown, instructions))
             return self._policy.choose(answer())
 
@@ -138,7 +147,7 @@ class OneLook(Sight):
             look = self._mind.ask(partial(self._policy.look, after, part.instructions))
             self._owed.append((part.robots, look))
             return None
-        started = self.of(part.robots[part.fresh])
+        started = self._of(part.robots[part.fresh])
         judge = partial(self._judged, self._judge, part, started, after, details=details)
         answer = self._mind.ask(judge)
 
@@ -149,8 +158,11 @@ class OneLook(Sight):
 
         return verdict
 
-    def of(self, robots: _Rows) -> _Seen:
-        """A copy."""
+    def of(self, robots: _Rows) -> _Seen | None:
+        """A copy, where it is kept."""
+        return self._of(robots) if self.keeps else None
+
+    def _of(self, robots: _Rows) -> _Seen:
         assert self._seen is not None, "robots act upon what they have seen"
         return self._seen[robots]
 
@@ -186,11 +198,21 @@ class OneLook(Sight):
 
 
 def make_sight(
-    driver: Driver, judge: Judge | None, mind: Mind, *, num_robots: int, cameras: Sequence[str]
+    driver: Driver,
+    judge: Judge | None,
+    mind: Mind,
+    *,
+    num_robots: int,
+    horizon: int,
+    cameras: Sequence[str],
 ) -> Sight:
     """One look at an observation where all see alike, and where looking is more than a subtraction."""
-    if not isinstance(driver, PolicyDriver) or set(cameras).isdisjoint(driver.model.spec.inputs):
+    if not isinstance(driver, PolicyDriver) or not isinstance(driver.model, LookingEFM):
+        return Sight(driver, judge, mind)
+    if set(cameras).isdisjoint(driver.model.spec.inputs):
         return Sight(driver, judge, mind)
     if judge is None or (driver.device == judge.device and driver.model.looks_like(judge.model)):
-        return OneLook(driver, judge, mind, num_robots)
+        # A pretrained model sees a hundred thousand numbers where a small one sees a hundred.
+        keeps = num_robots * horizon * driver.model.sight <= _MOST_KEPT
+        return OneLook(driver, judge, mind, num_robots, keeps=keeps)
     return Sight(driver, judge, mind)

@@ -10,15 +10,24 @@ from torch import nn
 
 from models_store.checkpoint import EFMCheckpoint
 from models_store.compact_spec import CompactSpec
-from models_store.efm import EFM
+from models_store.efm import EFM, LookingEFM
 from models_store.normalisation import Moments, Normalisation
 from models_store.spec import ModelSpec
-from models_store.specs import Spec
+from models_store.specs import Spec, TokenSpec
+from models_store.vlm_files import base_digest
+from models_store.vlm_spec import VlmSpec
 from practice.embodiments.spec import EmbodimentSpec, is_camera
 from practice.learning.config import SFTConfig
 from practice.learning.data import Demonstrations
 from practice.learning.errors import LearningError
 from practice.learning.temperature import at_temperature
+
+_BINS = 256
+"""Action tokens per dimension of a pretrained model whose robot names none (RT-2)."""
+
+
+_MOST_SEEN = 2**29
+"""Numbers kept of what a pretrained model sees in all demonstrations: 2 GB. Where it is more, it looks anew."""
 
 
 def check_fit(data: Demonstrations, spec: EmbodimentSpec) -> None:
@@ -47,6 +56,8 @@ def model_spec(config: SFTConfig, spec: EmbodimentSpec) -> Spec:
     sensed = {name: f for name, f in spec.observation.items() if not f.privileged}
     state = {name: int(f.shape[0]) for name, f in sensed.items() if not is_camera(name)}
     cameras = {name: f.shape for name, f in sensed.items() if is_camera(name)}
+    if config.base is not None:
+        return _pretrained(config.base, config, spec, cameras, state)
     if not cameras:
         return ModelSpec(
             observation=state,
@@ -73,6 +84,37 @@ def model_spec(config: SFTConfig, spec: EmbodimentSpec) -> Spec:
     )
 
 
+def _pretrained(
+    base: str,
+    config: SFTConfig,
+    spec: EmbodimentSpec,
+    cameras: dict[str, tuple[int, ...]],
+    state: dict[str, int],
+) -> VlmSpec:
+    if not cameras:
+        raise LearningError(
+            f"{spec.title} has no camera for the base {base} to see by; leave base empty."
+        )
+    return VlmSpec(
+        base=base,
+        base_digest=base_digest(base),
+        cameras={name: (shape[0], shape[1], shape[2]) for name, shape in cameras.items()},
+        observation=state,
+        previous=tuple(cameras) if config.previous_frame else (),
+        action_low=spec.action.low,
+        action_high=spec.action.high,
+        action_bins=spec.action.bins or _BINS,
+        steps_to_go_bins=spec.steps_to_go_bins,
+        steps_to_go_width=spec.steps_to_go_max / (spec.steps_to_go_bins - 1),
+        readout=config.readout,
+        lora_rank=config.lora_rank,
+        lora_alpha=config.lora_alpha,
+        freeze_vision=config.freeze_vision,
+        dtype=config.base_dtype,
+        image_size=config.image_size,
+    )
+
+
 def measure(data: Demonstrations, spec: Spec) -> Normalisation:
     """Moments of the states the model reads and of the actions; bytes need none."""
     return Normalisation(
@@ -91,9 +133,17 @@ def heads_only(model: EFM, config: SFTConfig) -> bool:
     return config.trains == "heads" and isinstance(model.spec, CompactSpec)
 
 
+def looks_once(model: EFM, config: SFTConfig, rows: int) -> bool:
+    """Whether each of so many rows need be looked at only once: nothing learns to see, and there is room."""
+    if heads_only(model, config):
+        return True
+    frozen = isinstance(model.spec, VlmSpec) and model.spec.freeze_vision
+    return frozen and isinstance(model, LookingEFM) and rows * model.sight <= _MOST_SEEN
+
+
 def trained(model: EFM, config: SFTConfig) -> list[tuple[str, nn.Parameter]]:
     """Name and weights of everything that Stage 1 trains, the judge's own last."""
-    named = list(model.named_parameters())
+    named = [(name, one) for name, one in model.named_parameters() if one.requires_grad]
     if not heads_only(model, config):
         return named
     heads = {id(one) for one in (*model.policy_parameters(), *model.judge_parameters())}
@@ -109,9 +159,9 @@ def first_model(
     only make up for it.
     """
     start = initial or new_checkpoint(config, spec, norm)
-    return at_temperature(start, 1.0).build() if isinstance(spec, CompactSpec) else start.build()
+    return at_temperature(start, 1.0).build() if isinstance(spec, TokenSpec) else start.build()
 
 
 def handed_on(spec: Spec, config: SFTConfig) -> Spec:
     """The description that goes into the checkpoints."""
-    return replace(spec, temperature=config.temperature) if isinstance(spec, CompactSpec) else spec
+    return replace(spec, temperature=config.temperature) if isinstance(spec, TokenSpec) else spec

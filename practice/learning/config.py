@@ -12,7 +12,15 @@ from typing import Any, Literal
 
 from practice.learning.config_sft import SFTConfig
 from practice.learning.errors import LearningError
-from practice.learning.settings import Config, SettingFact, precision_setting, setting
+from practice.learning.settings import (
+    Config,
+    SettingFact,
+    accumulate_setting,
+    check_parts,
+    precision_setting,
+    recompute_setting,
+    setting,
+)
 
 __all__ = [
     "CONFIGS",
@@ -148,10 +156,13 @@ class PracticeConfig(Config):
         unit="x control rate",
     )
     processes: int = _processes()
+    recompute: bool = recompute_setting()
+    accumulate: int = accumulate_setting()
 
     def __post_init__(self) -> None:
         """Beside the fields, check that an iteration comes out even."""
         Config.__post_init__(self)
+        check_parts(self.batch_size, self.accumulate)
         if self.returns == "window" and (self.updates * self.batch_size) % self.num_robots:
             raise LearningError(
                 f"With returns cut at the window, updates x batch_size must be a multiple of "

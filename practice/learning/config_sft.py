@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from practice.learning.settings import Config, precision_setting, setting
+from models_store.vlm_files import check_name
+from practice.learning.errors import LearningError
+from practice.learning.settings import (
+    Config,
+    accumulate_setting,
+    check_parts,
+    precision_setting,
+    recompute_setting,
+    setting,
+)
+
+_COMPACT_ONLY = {"trains": "all", "grounding_steps": 0, "calibrate": False}
+"""Settings that mean something for small models alone, and what they must be for a pretrained one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +72,13 @@ class SFTConfig(Config):
     )
     clip_gradient: float = setting(
         0.0, help="Longest gradient a step may follow; 0: as it comes.", minimum=0.0, maximum=1e6
+    )
+    ema: float = setting(
+        0.0,
+        help="Checkpoints hold a moving average of the trained weights that keeps this share of itself at each "
+        "step, as 0.999; 0: the weights themselves.",
+        minimum=0.0,
+        maximum=0.999999,
     )
     mirror: bool = setting(
         False,
@@ -127,3 +146,61 @@ class SFTConfig(Config):
         "demonstrations the lowest loss comes early, from a judge so unsure that it never says "
         "done.",
     )
+    base: str | None = setting(
+        None,
+        help="Cameras: a pretrained vision-language model to build upon, by the name of its folder in EFM_BASES or "
+        "owner/name@revision on the Hub. Empty: a small model, from scratch.",
+    )
+    readout: Literal["queries", "tokens"] = setting(
+        "queries",
+        help="Pretrained: all answers from one forward by learned queries, or actions and steps-to-go as "
+        "tokens of the vocabulary, one after the other (the paper).",
+    )
+    lora_rank: int = setting(
+        16,
+        help="Pretrained: rank of the adapters that are trained beside the language model; 0: its own "
+        "weights are trained (the paper).",
+        minimum=0,
+        maximum=1_024,
+    )
+    lora_alpha: float = setting(
+        32.0, help="Pretrained: adapters count alpha / rank times.", minimum=1e-3, maximum=1e4
+    )
+    freeze_vision: bool = setting(
+        True, help="Pretrained: leave what sees as it is; training it as well needs lora_rank 0."
+    )
+    base_dtype: Literal["float32", "bfloat16"] = setting(
+        "float32", help="Pretrained: numbers that hold the base's weights; bfloat16 halves them."
+    )
+    image_size: int = setting(
+        0,
+        help="Pretrained: pixels along a side for bases that take any size (Qwen-VL); 0: as its "
+        "processor says.",
+        minimum=0,
+        maximum=4_096,
+        unit="pixels",
+    )
+    recompute: bool = recompute_setting()
+    accumulate: int = accumulate_setting()
+
+    def __post_init__(self) -> None:
+        """Beside the fields, check that they go together."""
+        Config.__post_init__(self)
+        check_parts(self.batch_size, self.accumulate)
+        if self.base is None:
+            return
+        check_name(self.base)
+        for name, wanted in _COMPACT_ONLY.items():
+            if getattr(self, name) != wanted:
+                raise LearningError(
+                    f"{name} is {getattr(self, name)!r}, which is for small models; with a base it must be "
+                    f"{wanted!r}."
+                )
+        if self.lora_rank and not self.freeze_vision:
+            raise LearningError(
+                "Adapters are put on the language model alone: set freeze_vision to true, or lora_rank to 0."
+            )
+        if not self.lora_rank and self.base_dtype != "float32":
+            raise LearningError(
+                "Weights that are trained must be float32: set base_dtype to float32, or lora_rank above 0."
+            )

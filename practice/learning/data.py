@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from practice.embodiments.spec import is_camera
 from practice.episodes.types import Episode
 from practice.learning.config import SFTConfig
 from practice.learning.errors import LearningError
@@ -22,11 +23,16 @@ class Demonstrations:
 
     The final observation carries no action: it teaches steps-to-go only. Without it the success
     detector would never have seen success. Pictures stay bytes and each is kept once: the frame
-    before is found by its row.
+    before is found by its row, and the parts of a set share the pictures of the whole.
     """
 
     observation: dict[str, NDArray[Any]]
-    """Name -> (N, ...)"""
+    """Name -> (N, ...); a camera -> (M, H, W, 3), in memory or mapped from disk, where row n saw
+    picture `frame[n]`.
+    """
+
+    frame: NDArray[np.int64]
+    """(N,) 0...M-1"""
 
     action: NDArray[np.float32]
     """(N, A); zeros where there was none."""
@@ -96,6 +102,7 @@ class Demonstrations:
                 name: np.concatenate([episode.observation[name] for episode in episodes])
                 for name in names
             },
+            frame=np.arange(len(last)),
             action=action,
             acted=~last,
             steps_to_go=np.maximum(np.repeat(reached, rows) - step, 0).astype(np.float32),
@@ -104,11 +111,25 @@ class Demonstrations:
             instructions=tuple(texts),
         )
 
+    def with_pictures(self, cameras: Mapping[str, NDArray[np.uint8]]) -> Demonstrations:
+        """The same rows with what cameras saw beside the numbers: name -> (N, H, W, 3)."""
+        assert all(len(pictures) == len(self) for pictures in cameras.values())
+        return replace(
+            self, observation={**self.observation, **cameras}, frame=np.arange(len(self))
+        )
+
     def split(self, chosen: NDArray[np.bool_]) -> Demonstrations:
-        """The rows of the chosen episodes, (E,) bool; episodes keep their order, renumbered."""
+        """The rows of the chosen episodes, (E,) bool; episodes keep their order, renumbered.
+
+        Pictures are not copied: they may be more than fits in memory.
+        """
         rows = chosen[self.episode]
         return Demonstrations(
-            {name: array[rows] for name, array in self.observation.items()},
+            {
+                name: array if is_camera(name) else array[rows]
+                for name, array in self.observation.items()
+            },
+            self.frame[rows],
             self.action[rows],
             self.acted[rows],
             self.steps_to_go[rows],

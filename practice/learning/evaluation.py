@@ -139,6 +139,11 @@ class Evaluation:
         self._endings = Endings.join([])
 
     @property
+    def fleet(self) -> Fleet:
+        """Its robots."""
+        return self._fleet
+
+    @property
     def finished(self) -> bool:
         """Whether every episode has ended."""
         return len(self._endings) >= self.config.episodes

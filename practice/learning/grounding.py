@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from models_store.compact_spec import CompactSpec
-from models_store.efm import EFM
+from models_store.efm import EFM, SmallEFM
 from models_store.instructions import Instructions
 from practice.embodiments.interface import Scenes, ShowsScenes
 from practice.fleet.drivers import tensors
@@ -29,7 +29,9 @@ _WIDTH = 128
 _HELD_OUT = 512
 """Pictures kept out of training, to measure the error on."""
 
-_BATCH = 64
+BATCH = 64
+"""Pictures per step."""
+
 _WEIGHT_DECAY = 1e-2
 _LONGEST_GRADIENT = 1.0
 
@@ -37,7 +39,9 @@ _LONGEST_GRADIENT = 1.0
 class Grounding:
     """Trains what `model.look` depends on, through a small head of its own that is thrown away."""
 
-    def __init__(self, config: SFTConfig, model: EFM, show: ShowsScenes, texts: tuple[str, ...]):
+    def __init__(
+        self, config: SFTConfig, model: SmallEFM, show: ShowsScenes, texts: tuple[str, ...]
+    ) -> None:
         """Pictures are drawn at the first step; `texts` are instructions beside the robot's own."""
         self.total = config.grounding_steps
         self._config, self._model, self._show, self._texts = config, model, show, texts
@@ -57,7 +61,7 @@ class Grounding:
         for _ in range(min(count, self.total - self.done)):
             rate = self._config.grounding_rate * optim.schedule("one-cycle", self.done, self.total)
             optim.set_learning_rate(self._optimizer, rate)
-            rows = torch.randint(len(self._target), (_BATCH,), generator=self._generator)
+            rows = torch.randint(len(self._target), (BATCH,), generator=self._generator)
             loss = (self._guess(rows) - self._target[rows].to(self._device)).abs().mean()
             self._optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -160,7 +164,9 @@ def grounding(
     Raises:
         LearningError: the model would stay blind.
     """
-    if not new or not isinstance(model.spec, CompactSpec):
+    if not new or not isinstance(model, SmallEFM):
+        return None
+    if not isinstance(model.spec, CompactSpec):
         return None
     if config.grounding_steps and isinstance(embodiment, ShowsScenes):
         return Grounding(config, model, embodiment, texts)

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models_store.compact import CompactEFM, Eye
+from models_store.compact import CompactEFM
+from models_store.compact_eye import Eye
 from models_store.instructions import Instructions
 from models_store.words import split_words
 from practice.embodiments.interface import Captioned

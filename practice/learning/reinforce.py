@@ -12,7 +12,8 @@ from practice.learning.config import PracticeConfig
 from practice.learning.errors import LearningError
 from practice.learning.returns import Reward
 
-_DRIFT_ROWS = 512
+DRIFT_ROWS = 512
+"""Tuples on which drift is measured, once an iteration."""
 
 
 def reward(config: PracticeConfig, spec: EmbodimentSpec) -> Reward:
@@ -69,17 +70,29 @@ def weights(returns: Tensor, config: PracticeConfig) -> Tensor:
     return config.loss_scale * returns
 
 
-def policy_loss(model: EFM, batch: Batch, config: PracticeConfig) -> Tensor:
-    """Scalar: the mean of -c R log p(a | o, g)."""
-    answer = model.policy(batch.observation, batch.instructions)
-    return -(weights(batch.returns, config) * answer.log_prob(batch.action)).mean()
+def add_gradient(model: EFM, batch: Batch, config: PracticeConfig) -> float:
+    """Of the mean of -c R log p(a | o, g), part by part of the batch; that mean."""
+    weight, total = weights(batch.returns, config), 0.0
+    for rows in torch.arange(len(batch)).chunk(config.accumulate):
+        part = batch.rows(rows) if len(rows) < len(batch) else batch
+        answer = model.policy(part.observation, part.instructions)
+        here = weight[rows.to(weight.device)]
+        loss = -(here * answer.log_prob(part.action)).mean() * (len(rows) / len(batch))
+        loss.backward()  # type: ignore[no-untyped-call]
+        total += float(loss.detach())
+    return total
 
 
 @torch.inference_mode()
 def drift(model: EFM, anchor: EFM, batch: Batch) -> dict[str, float]:
     """How far the policy is from where it started: KL(now || start) in nats, and its spread."""
-    rows = torch.linspace(0, len(batch) - 1, min(len(batch), _DRIFT_ROWS)).long()
-    sample = batch.rows(rows)
-    now = model.policy(sample.observation, sample.instructions)
-    start = anchor.policy(sample.observation, sample.instructions)
-    return {"drift": float(now.kl(start).mean()), "action_std": float(now.spread())}
+    rows = torch.linspace(0, len(batch) - 1, min(len(batch), DRIFT_ROWS)).long()
+    parts = []
+    for part in rows.split(model.rows_at_once):  # type: ignore[no-untyped-call]
+        sample = batch.rows(part)
+        now = model.policy(sample.observation, sample.instructions)
+        start = anchor.policy(sample.observation, sample.instructions)
+        share = len(part) / len(rows)
+        parts.append(share * torch.stack([now.kl(start).mean(), now.spread()]))
+    drift, spread = torch.stack(parts).sum(dim=0).tolist()
+    return {"drift": drift, "action_std": spread}

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from models_store.efm import EFM, SEEN
+from models_store.efm import EFM, SEEN, LookingEFM
 from models_store.instructions import Instructions
 from models_store.words import mirrored
-from practice.embodiments.spec import Mirror
+from practice.embodiments.spec import Mirror, is_camera
 from practice.fleet.drivers import tensors
 from practice.fleet.senses import PREVIOUS
 from practice.learning.data import Demonstrations
+from practice.learning.gathering import Pictures
 
 _AT_ONCE = 512
 """Rows per look; the activations of many more would not fit a small machine."""
 
-_UNREAD = Instructions.same("", 0)
-"""Who has seen has read."""
+_BYTES_AT_ONCE = 32 << 20
+"""Of pictures in one look: of large ones fewer rows are taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,27 @@ class Lesson:
     steps_to_go: Tensor
     instructions: Instructions
 
-    def losses(self, model: EFM) -> Tensor:
-        """(2,): L_BC and L_stg, means over the rows, nats."""
-        answer, progress = model.both(self.observation, self.instructions)
-        likelihood = answer.log_prob(self.action)
-        cloning = -(likelihood * self.acted).sum() / self.acted.sum().clamp(min=1)
-        return torch.stack([cloning, progress.loss(self.steps_to_go)])
+    @property
+    def counts(self) -> Tensor:
+        """(2,): rows that teach an action, and all rows."""
+        rows = self.acted.new_tensor(len(self.action), dtype=torch.float32)
+        return torch.stack([self.acted.sum().to(torch.float32), rows])
+
+    def losses(self, model: EFM, whole: Tensor | None = None) -> Tensor:
+        """(2,): L_BC and L_stg, nats, means over the rows; or, of a part, its share of the means over the
+        whole that has these `counts`.
+        """
+        acted, rows = self.counts if whole is None else whole
+        likelihood, progress = model.score(self.observation, self.instructions, self.action)
+        cloning = -(likelihood * self.acted).sum() / acted.clamp(min=1)
+        share = len(self.action) / rows
+        return torch.stack([cloning, progress.loss(self.steps_to_go) * share])
+
+    def parts(self, count: int) -> list[Lesson]:
+        """The same rows in so many equal parts."""
+        if count == 1:
+            return [self]
+        return [_picked(self, rows) for rows in torch.arange(len(self.action)).chunk(count)]
 
 
 class Rows:
@@ -55,9 +72,10 @@ class Rows:
         mirror: Mirror | None = None,
     ) -> None:
         """Only `inputs` are kept. With a mirror, the first half of every batch is seen in it."""
-        self._observation = tensors({name: data.observation[name] for name in inputs}, device)
-        self._previous, self._mirror = previous, mirror
-        self._before = torch.from_numpy(data.before)
+        cameras = [name for name in inputs if is_camera(name)]
+        self._pictures = Pictures(data, cameras, previous, device)
+        numbers = {name: data.observation[name] for name in inputs if name not in cameras}
+        self._numbers, self._mirror = tensors(numbers, device), mirror
         self._action = torch.from_numpy(data.action).to(device)
         self._acted = torch.from_numpy(data.acted).to(device)
         steps = data.steps_to_end if arrival == "end" else data.steps_to_go
@@ -81,16 +99,25 @@ class Rows:
         """2 where there is a mirror, else 1."""
         return 1 if self._mirror is None else 2
 
+    def at_once(self, most: int) -> int:
+        """How many rows to look at together: at most `most`, and fewer where pictures are large."""
+        return max(1, min(most, _BYTES_AT_ONCE // max(1, self._pictures.row_bytes)))
+
+    def lessons(self, picked: Tensor) -> Iterator[Lesson]:
+        """One lesson for each row of `picked`, (count, B) on the CPU. What has to come from disk is read while a
+        model learns from the lesson before.
+        """
+        for number, rows in enumerate(picked):
+            for following in picked[number + 1 : number + 2]:
+                self._pictures.expect(following)
+            yield self.lesson(rows)
+
     def lesson(self, rows: Tensor, mirrored: int | None = None) -> Lesson:
         """These rows, (B,) on the CPU; the first half in the mirror, or the first `mirrored`."""
         here = rows.to(self._action.device)
-        observation = {name: values[here] for name, values in self._observation.items()}
-        if self._previous:
-            earlier = self._before[rows].to(here.device)
-            for name in self._previous:
-                observation[name + PREVIOUS] = self._observation[name][earlier]
+        numbers = {name: values[here] for name, values in self._numbers.items()}
         lesson = Lesson(
-            observation,
+            numbers | self._pictures.at(rows),
             self._action[here],
             self._acted[here],
             self._steps_to_go[here],
@@ -119,7 +146,7 @@ class Rows:
 
 
 class Looked:
-    """Rows that a model which no longer learns to see has looked at, each once, on each side of the
+    """Rows that a model which does not learn to see has looked at, each once, on each side of the
     mirror. Batches are those of `Rows`, and cost a fraction.
     """
 
@@ -142,11 +169,12 @@ class Looked:
         return torch.cat([side.observation[SEEN] for side in self._sides])
 
     @torch.no_grad()
-    def look(self, model: EFM, count: int) -> None:
+    def look(self, model: LookingEFM, count: int) -> None:
         """Look at the next `count` rows."""
         end = min(self.done + count, len(self._rows))
-        for first in range(self.done, end, _AT_ONCE):
-            rows = torch.arange(first, min(first + _AT_ONCE, end))
+        size = self._rows.at_once(_AT_ONCE)
+        for first in range(self.done, end, size):
+            rows = torch.arange(first, min(first + size, end))
             for side, parts in enumerate(self._parts):
                 lesson = self._rows.lesson(rows, mirrored=side * len(rows))
                 seen = model.look(lesson.observation, lesson.instructions)
@@ -155,6 +183,10 @@ class Looked:
         if end == len(self._rows):
             self._sides = [_joined(parts) for parts in self._parts]
             self._parts = []
+
+    def lessons(self, picked: Tensor) -> Iterator[Lesson]:
+        """As `Rows.lessons`."""
+        return map(self.lesson, picked)
 
     def lesson(self, rows: Tensor) -> Lesson:
         """As `Rows.lesson`, with what was seen in place of what there is to see."""
@@ -172,7 +204,7 @@ def _picked(lesson: Lesson, rows: Tensor) -> Lesson:
         lesson.action[rows],
         lesson.acted[rows],
         lesson.steps_to_go[rows],
-        _UNREAD,
+        lesson.instructions.rows(rows.cpu().numpy()),
     )
 
 
@@ -182,5 +214,8 @@ def _joined(lessons: list[Lesson]) -> Lesson:
         torch.cat([lesson.action for lesson in lessons]),
         torch.cat([lesson.acted for lesson in lessons]),
         torch.cat([lesson.steps_to_go for lesson in lessons]),
-        _UNREAD,
+        Instructions(
+            lessons[0].instructions.texts,
+            np.concatenate([lesson.instructions.index for lesson in lessons]),
+        ),
     )

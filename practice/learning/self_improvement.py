@@ -75,15 +75,14 @@ class SelfImprovement:
         self._model, self._anchor, judge = (c.build(device) for c in (policy, policy, reward))
         for model in (self._model, self._anchor, judge):
             model.set_precision(config.precision)
+        self._model.set_recomputing(config.recompute)
         self._judge = Judge(judge, device=device)
         trained = {id(one) for one in reinforce.trained(self._model, config, embodiment.spec)}
         self._named = [(n, p) for n, p in self._model.named_parameters() if id(p) in trained]
         for parameter in self._model.parameters():
             parameter.requires_grad_(id(parameter) in trained)
         self._optimizer = optim.adam(
-            [parameter for _, parameter in self._named],
-            learning_rate=config.learning_rate,
-            eps=config.adam_eps,
+            [p for _, p in self._named], learning_rate=config.learning_rate, eps=config.adam_eps
         )
         if config.carry_optimizer:
             optim.load_moments(self._optimizer, self._named, policy.optimizer or {})
@@ -95,6 +94,11 @@ class SelfImprovement:
         self._iteration, self._episodes, self._stale = -1, 0, 0
         self._best: dict[str, Any] = {"cost": float("inf"), "iteration": 0, "values": {}}
         self._first: dict[str, float] = {}
+
+    @property
+    def fleet(self) -> Fleet:
+        """Its robots."""
+        return self._fleet
 
     @property
     def finished(self) -> bool:
@@ -198,12 +202,10 @@ class SelfImprovement:
 
     def _update(self, batch: Batch) -> float:
         """One step on -c R log p(a | o, g)."""
-        loss = reinforce.policy_loss(self._model, batch, self.config)
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        value = reinforce.add_gradient(self._model, batch, self.config)
         optim.clip((parameter for _, parameter in self._named), self.config.clip_gradient)
         self._optimizer.step()
-        value = float(loss.detach())
         if not np.isfinite(value):
             raise LearningError(
                 f"The policy loss is no longer a number in iteration {self._iteration}; "

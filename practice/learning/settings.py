@@ -33,6 +33,35 @@ def precision_setting() -> Any:
     )
 
 
+def recompute_setting() -> Any:
+    """The same setting wherever models are trained."""
+    return setting(
+        False,
+        help="Pretrained: keep no activations, compute them again for the gradient (gradient "
+        "checkpointing): about a third more time, a fraction of the memory.",
+    )
+
+
+def accumulate_setting() -> Any:
+    """The same setting wherever models are trained."""
+    return setting(
+        1,
+        help="Forwards and backwards that share one step; each sees this part of the batch, so that "
+        "less of it has to fit in memory at once.",
+        minimum=1,
+        maximum=65_536,
+    )
+
+
+def check_parts(batch_size: int, accumulate: int) -> None:
+    """Raises LearningError when a batch does not come apart evenly."""
+    if batch_size % accumulate:
+        raise LearningError(
+            f"A batch of {batch_size} rows does not come apart in {accumulate} equal parts; "
+            f"change accumulate or batch_size."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class SettingFact:
     """One field of a config, for a form or a table of options."""

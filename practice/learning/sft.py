@@ -21,33 +21,30 @@ import torch
 from torch import Tensor
 
 from models_store.checkpoint import EFMCheckpoint
-from models_store.compact_spec import CompactSpec
-from models_store.efm import EFM
+from models_store.efm import EFM, LookingEFM, SmallEFM
+from models_store.spec import ModelSpec
 from practice.embodiments.spec import EmbodimentSpec, Mirror
-from practice.learning import optim
 from practice.learning.building import (
     check_fit,
     first_model,
     handed_on,
-    heads_only,
+    looks_once,
     measure,
     model_spec,
-    trained,
 )
 from practice.learning.config import SFTConfig
 from practice.learning.data import Demonstrations, split
+from practice.learning.descent import Descent
 from practice.learning.errors import LearningError
 from practice.learning.grounding import Grounding, grounding
+from practice.learning.parallel import ALONE, Team
 from practice.learning.pretrained import adopt, origins
 from practice.learning.revision import code_revision
 from practice.learning.rows import Looked, Rows
 from practice.learning.types import Report, Tree
 
-_LOOKS = 16_384
-"""Rows looked at between reports: seconds."""
-
-_PICTURES_AT_ONCE = 1_024
-"""Rows per forward of a validation; the activations of more would not fit a small machine."""
+_LOOKS = 16
+"""Forwards of as many rows as fit, between reports: seconds."""
 
 
 class SFT:
@@ -65,12 +62,14 @@ class SFT:
         initial: EFMCheckpoint | None = None,
         pretrained: EFMCheckpoint | None = None,
         show: object = None,
+        team: Team = ALONE,
     ) -> None:
         """Train a new model, which may see and read as `pretrained` does, or go on with `initial`, which must
         fit the demonstrations. `show`, an embodiment, draws the pictures for grounding if it can.
+        All processes of a `team` are given the same.
         """
         check_fit(demonstrations, spec)
-        self.config, self._device = config, device
+        self.config, self._device, self._team = config, device, team
         self._train, self._validation, self._kept = split(demonstrations, config)
         self._parents = origins(config, initial, pretrained)
         self._model_spec = initial.spec if initial else model_spec(config, spec)
@@ -80,15 +79,16 @@ class SFT:
         self._model = first_model(config, self._model_spec, self._normalisation, initial).to(device)
         adopt(self._model, pretrained)
         self._model.set_precision(config.precision)
+        self._model.set_recomputing(config.recompute)
         texts = demonstrations.instructions
         self._grounding = grounding(
             config, self._model, show, texts, new=initial is None, blind=pretrained is None
         )
-        self._named = trained(self._model, config)
-        self._optimizer = self._adam()
+        self._descent = Descent(self._model, config, team)
         self._generator = torch.Generator().manual_seed(config.seed)
         mirror = spec.mirror if config.mirror else None
         self._rows = self._lessons(self._train, mirror)
+        team.check_batch(config.batch_size, 1 if mirror is None else 2)
         self._held_out = self._lessons(self._validation) if len(self._validation) else None
         self._step = 0
         self._values: dict[str, float] = {}
@@ -111,6 +111,12 @@ class SFT:
         log = [] if self._step else [self._opening()]
         count = min(self.config.validate_every, self.config.steps - self._step)
         self._values = self._train_steps(count)
+        with self._descent.averaged():
+            improved = self._choose()
+        return self._report(self._values, log, improved=improved)
+
+    def _choose(self) -> bool:
+        """Validate and keep what got better; whether anything did."""
         validation = self._validate()
         self._values |= validation
         improved = False
@@ -125,7 +131,7 @@ class SFT:
             ):
                 self._keep(role, losses[role])
                 improved = True
-        return self._report(self._values, log, improved=improved)
+        return improved
 
     def state(self) -> Tree:
         """Weights, moments, generator, best so far."""
@@ -134,7 +140,7 @@ class SFT:
             "grounding": None if self._grounding is None else self._grounding.state(),
             "values": dict(self._values),
             "model": _copy(self._model),
-            "optimizer": optim.moments(self._optimizer, self._named),
+            **self._descent.state(),
             "generator": self._generator.get_state(),
             "best": {role: dict(best) for role, best in self._best.items()},
         }
@@ -146,7 +152,7 @@ class SFT:
         self._model.load_state_dict(tree["model"])
         if self._grounding is not None:
             self._grounding.load_state(tree["grounding"])
-        optim.load_moments(self._optimizer, self._named, tree["optimizer"])
+        self._descent.load_state(tree)
         self._generator.set_state(tree["generator"])
         self._best = {role: dict(best) for role, best in tree["best"].items()}
 
@@ -177,32 +183,15 @@ class SFT:
             "validation_rows": len(self._validation),
         }
 
-    def _adam(self) -> torch.optim.AdamW:
-        config = self.config
-        return optim.adam(
-            (parameter for _, parameter in self._named),
-            slower=(self._model.judge_parameters(), config.reward_rate),
-            learning_rate=config.learning_rate,
-            eps=config.adam_eps,
-            weight_decay=config.weight_decay,
-        )
-
     def _train_steps(self, count: int) -> dict[str, float]:
         """`count` optimiser steps; the mean losses over them."""
         config, size = self.config, self.config.batch_size
         picked = torch.randint(len(self._train), (count, size), generator=self._generator)
         totals = torch.zeros(2, device=self._device)
-        for rows in picked:
-            rate = config.learning_rate * optim.schedule(config.schedule, self._step, config.steps)
-            optim.set_learning_rate(self._optimizer, rate)
-            losses = self._rows.lesson(rows).losses(self._model)
-            self._optimizer.zero_grad(set_to_none=True)
-            losses.sum().backward()  # type: ignore[no-untyped-call]
-            optim.clip((parameter for _, parameter in self._named), config.clip_gradient)
-            self._optimizer.step()
-            totals += losses.detach()
+        for lesson in self._rows.lessons(self._team.share(picked)):
+            totals += self._descent.step(lesson, self._step)
             self._step += 1
-        bc, steps_to_go = (totals / count).tolist()
+        bc, steps_to_go = (self._team.summed(totals) / count).tolist()
         if not np.isfinite(bc + steps_to_go):
             raise LearningError(
                 f"The loss is no longer a number at step {self._step}; "
@@ -217,38 +206,46 @@ class SFT:
         # Evenly spread over the kept-out episodes, the same rows every time.
         count = min(len(self._validation), self.config.validation_rows)
         rows = torch.linspace(0, len(self._validation) - 1, count).long()
-        pictures = isinstance(self._held_out, Rows) and isinstance(self._model_spec, CompactSpec)
-        size = _PICTURES_AT_ONCE if pictures else count
+        looked = isinstance(self._held_out, Looked) and isinstance(self._model, SmallEFM)
+        small = looked or isinstance(self._model_spec, ModelSpec)
+        size = count if small else self._model.rows_at_once
+        if isinstance(self._held_out, Rows):
+            size = self._held_out.at_once(size)
         parts = [rows[i : i + size] for i in range(0, count, size)]
-        weighed = [
-            self._held_out.lesson(part).losses(self._model) * (len(part) / count) for part in parts
-        ]
-        bc, steps_to_go = torch.stack(weighed).sum(dim=0).tolist()
+        total = torch.zeros(2, device=self._device)
+        for part in parts[self._team.rank :: self._team.world]:
+            total += self._held_out.lesson(part).losses(self._model) * (len(part) / count)
+        bc, steps_to_go = self._team.summed(total).tolist()
         return {"val_loss_bc": bc, "val_loss_steps_to_go": steps_to_go}
 
     def _lessons(self, data: Demonstrations, mirror: Mirror | None = None) -> Rows | Looked:
         """The rows on the device; to be looked at once where looking is not trained."""
-        spec = self._model_spec
+        spec, kept = self._model_spec, len(data) * (1 if mirror is None else 2)
         rows = Rows(
             data, self._device, inputs=spec.inputs, previous=spec.previous,
             arrival=self.config.arrival, mirror=mirror,
         )  # fmt: skip
-        return Looked(rows) if heads_only(self._model, self.config) else rows
+        return Looked(rows) if looks_once(self._model, self.config, kept) else rows
 
     def _ground(self, grounding: Grounding) -> Report:
         """Up to the next measurement of the error."""
         log = [] if grounding.done else [self._grounding_opening(grounding)]
         values = grounding.step(self.config.validate_every)
         if grounding.finished:
+            self._team.hand_out(self._model)
             off = values["grounding_error_mm"]
             log.append(f"Things are found to {off:.1f} mm (median over pictures kept out).")
         return self._report(values, log)
 
     def _look(self, lessons: Looked) -> Report:
         """At the next pictures, once and for all."""
-        lessons.look(self._model, _LOOKS)
-        if lessons is self._rows and lessons.finished and "initial" not in self._parents:
-            self._model.calibrate(lessons.seen)
+        model = self._model
+        assert isinstance(model, LookingEFM)
+        lessons.look(model, _LOOKS * model.rows_at_once)
+        new = lessons is self._rows and lessons.finished and "initial" not in self._parents
+        if new and isinstance(model, SmallEFM):
+            model.calibrate(lessons.seen)
+            self._team.hand_out(model)
         return self._report({}, [f"Looked at {lessons.done:,} pictures."])
 
     def _report(
@@ -271,7 +268,7 @@ class SFT:
             "step": self._step,
             "weights": _copy(self._model),
             # Stage 2 may go on with Adam's moments; the reward model is never trained again.
-            "optimizer": optim.moments(self._optimizer, self._named) if role == "policy" else None,
+            "optimizer": self._descent.moments() if role == "policy" else None,
         }
 
     def _grounding_opening(self, grounding: Grounding) -> str:

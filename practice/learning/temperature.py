@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from models_store.checkpoint import EFMCheckpoint
-from models_store.compact_spec import CompactSpec
+from models_store.specs import TokenSpec
 from practice.learning.errors import LearningError
 
 
@@ -17,7 +17,7 @@ def at_temperature(policy: EFMCheckpoint, temperature: float | None) -> EFMCheck
     """
     if temperature is None:
         return policy
-    if not isinstance(policy.spec, CompactSpec):
+    if not isinstance(policy.spec, TokenSpec):
         raise LearningError(
             "This policy draws from a bell curve and has no temperature; leave the setting empty."
         )

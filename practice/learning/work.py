@@ -11,6 +11,7 @@ from practice.learning.config import EvaluationConfig, PracticeConfig, SFTConfig
 from practice.learning.config_pretraining import PretrainingConfig
 from practice.learning.data import Demonstrations
 from practice.learning.evaluation import Evaluation
+from practice.learning.parallel import ALONE, Team
 from practice.learning.pretraining import Pretraining
 from practice.learning.self_improvement import SelfImprovement
 from practice.learning.sft import SFT
@@ -38,16 +39,17 @@ def make_sft(
     device: str = "cpu",
     initial: EFMCheckpoint | None = None,
     pretrained: EFMCheckpoint | None = None,
+    team: Team = ALONE,
 ) -> Work:
     """Stage 1 from demonstrations: new, new with what pretraining has learned to see and read, or from a
-    checkpoint.
+    checkpoint; alone, or in a team of processes.
 
     Raises:
         LearningError: the demonstrations do not fit the embodiment.
     """
     return SFT(
         config, demonstrations, embodiment.spec, device=device, initial=initial,
-        pretrained=pretrained, show=embodiment,
+        pretrained=pretrained, show=embodiment, team=team,
     )  # fmt: skip
 
 

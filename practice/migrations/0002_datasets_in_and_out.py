@@ -169,6 +169,38 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
             },
         ),
+        migrations.AddField(
+            model_name='run',
+            name='cost',
+            field=models.JSONField(blank=True, default=dict),
+        ),
+        migrations.CreateModel(
+            name='Estimate',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(choices=[('sft', 'Stage 1: SFT'), ('practice', 'Stage 2: Self-Improvement'), ('evaluation', 'Evaluation')], max_length=12)),
+                ('config', models.JSONField()),
+                ('with_approved', models.BooleanField(default=False)),
+                ('rows', models.PositiveBigIntegerField(default=0)),
+                ('device_kind', models.CharField(blank=True, max_length=40)),
+                ('fingerprint', models.CharField(db_index=True, max_length=64)),
+                ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('ready', 'Ready'), ('failed', 'Failed')], default='queued', max_length=8)),
+                ('attempts', models.PositiveIntegerField(default=0)),
+                ('lease_owner', models.CharField(blank=True, max_length=64)),
+                ('lease_expires_at', models.DateTimeField(blank=True, null=True)),
+                ('result', models.JSONField(blank=True, default=dict)),
+                ('error', models.TextField(blank=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('queued_at', models.DateTimeField()),
+                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('policy', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='practice.checkpoint')),
+                ('reward', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='practice.checkpoint')),
+                ('task', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='practice.task')),
+            ],
+            options={
+                'ordering': ['-id'],
+            },
+        ),
         migrations.CreateModel(
             name='Judgement',
             fields=[
@@ -226,5 +258,73 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='versionmember',
             constraint=models.UniqueConstraint(fields=('version', 'episode'), name='one_place_per_version'),
+        ),
+        migrations.CreateModel(
+            name='CheckpointImport',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('state', models.CharField(choices=[('queued', 'Queued'), ('working', 'Working'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=8)),
+                ('error', models.TextField(blank=True)),
+                ('lease_owner', models.CharField(blank=True, max_length=64)),
+                ('lease_expires_at', models.DateTimeField(blank=True, null=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('kind', models.CharField(choices=[('policy', 'Policy'), ('reward', 'reward model')], max_length=8)),
+                ('name', models.CharField(max_length=160)),
+                ('source', models.JSONField(default=dict)),
+                ('upload_key', models.CharField(blank=True, max_length=200)),
+            ],
+            options={
+                'ordering': ['-id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='CheckpointPush',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('state', models.CharField(choices=[('queued', 'Queued'), ('working', 'Working'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=8)),
+                ('error', models.TextField(blank=True)),
+                ('lease_owner', models.CharField(blank=True, max_length=64)),
+                ('lease_expires_at', models.DateTimeField(blank=True, null=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('repo', models.CharField(max_length=200)),
+                ('url', models.CharField(blank=True, max_length=300)),
+            ],
+            options={
+                'ordering': ['-id'],
+            },
+        ),
+        migrations.AlterField(
+            model_name='checkpoint',
+            name='run',
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='checkpoints', to='practice.run'),
+        ),
+        migrations.AddConstraint(
+            model_name='checkpoint',
+            constraint=models.UniqueConstraint(condition=models.Q(('run', None)), fields=('task', 'kind', 'digest'), name='one_imported_checkpoint_per_task_kind_digest'),
+        ),
+        migrations.AddField(
+            model_name='checkpointimport',
+            name='checkpoint',
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='imports', to='practice.checkpoint'),
+        ),
+        migrations.AddField(
+            model_name='checkpointimport',
+            name='created_by',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+        ),
+        migrations.AddField(
+            model_name='checkpointimport',
+            name='task',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='checkpoint_imports', to='practice.task'),
+        ),
+        migrations.AddField(
+            model_name='checkpointpush',
+            name='checkpoint',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='pushes', to='practice.checkpoint'),
+        ),
+        migrations.AddField(
+            model_name='checkpointpush',
+            name='created_by',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
         ),
     ]

@@ -15,7 +15,10 @@ class Checkpoint(models.Model):
         REWARD = "reward", "reward model"
 
     task = models.ForeignKey(Task, on_delete=models.PROTECT, related_name="checkpoints")
-    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="checkpoints")
+    run = models.ForeignKey(
+        Run, null=True, blank=True, on_delete=models.PROTECT, related_name="checkpoints"
+    )
+    """None: it was imported; `imports` says by whom and from where."""
     kind = models.CharField(max_length=8, choices=Kind.choices)
     name = models.CharField(max_length=160)
     digest = models.CharField(max_length=64, db_index=True)
@@ -34,7 +37,12 @@ class Checkpoint(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["run", "kind", "digest"], name="one_checkpoint_per_run_kind_digest"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["task", "kind", "digest"],
+                condition=models.Q(run=None),
+                name="one_imported_checkpoint_per_task_kind_digest",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -52,6 +52,7 @@ class Dataset(models.Model):
     frames = models.PositiveBigIntegerField(default=0)
     lease_owner = models.CharField(max_length=64, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
+    """When its job is sent again: validation, or once it is ready the measurement of its quality. Null: nothing is awaited."""
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )

@@ -133,6 +133,7 @@ class Judgement(models.Model):
     error = models.TextField(blank=True)
     """One sentence when it could not be computed."""
     asked_at = models.DateTimeField(auto_now_add=True)
+    """Anew with each time it is asked for."""
 
     class Meta:
         constraints = [

@@ -90,6 +90,8 @@ class Run(models.Model):
     """Number of the newest durable commit; makes a repeated commit harmless."""
     resume_key = models.CharField(max_length=200, blank=True)
     result = models.JSONField(default=dict, blank=True)
+    cost = models.JSONField(default=dict, blank=True)
+    """What it was expected to cost when it was launched, as `Cost.to_json` gives it; empty where nobody had asked."""
     error = models.TextField(blank=True)
 
     created_by = models.ForeignKey(
@@ -113,6 +115,12 @@ class Run(models.Model):
     def queue(self) -> str:
         """The queue its message goes to."""
         return run_queue(self.device_kind)
+
+    @property
+    def counted(self) -> str:
+        """What `iteration` counts: steps of SFT, iterations of practice, episodes of an evaluation."""
+        words = {self.Kind.SFT: "step", self.Kind.EVALUATION: "episode"}
+        return words.get(self.Kind(self.kind), "iteration")
 
     @property
     def is_over(self) -> bool:

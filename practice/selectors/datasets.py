@@ -4,10 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Count
+
 from practice.episodes.report import DatasetReport, EpisodeReport, Finding
 from practice.errors import MissingError
 from practice.models import Dataset, Run, Worker
 from practice.querysets import DatasetQuerySet
+from practice.selectors.membership import members_of
+from practice.selectors.quality import QualityView, quality_view
 from practice.selectors.workers import CPU_QUEUE
 
 SEVERITIES = ("error", "warning", "info")
@@ -101,6 +105,40 @@ def why_waiting(dataset: Dataset) -> str:
     return f"Waiting for a worker to check it; {ahead or 'none'} before it in line."
 
 
+def quality_of(dataset: Dataset) -> QualityView:
+    """The quality of what an import brought, or of what a selection takes now."""
+    if dataset.kind == Dataset.Kind.SELECTION:
+        return quality_view(members_of(dataset), mixed=True)
+    return quality_view(dataset.episodes.all())
+
+
 def runs_on(dataset: Dataset) -> list[Run]:
     """The runs that learn from this dataset, newest first."""
     return list(dataset.runs.select_related("task"))
+
+
+MOST_INSTRUCTIONS = 50
+"""Instructions of a dataset that a page lists, those of most episodes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instructions:
+    """What the episodes that came with a dataset are about."""
+
+    listed: tuple[tuple[str, int], ...]
+    """Text, and how many episodes have it."""
+    total: int
+    """Different texts in all."""
+
+    @property
+    def unseen(self) -> int:
+        """How many are left out."""
+        return self.total - len(self.listed)
+
+
+def instructions_of(dataset: Dataset) -> Instructions:
+    """The instructions of a dataset's own episodes."""
+    rows = dataset.episodes.order_by().values_list("instruction")
+    counted = rows.annotate(count=Count("pk")).order_by("-count", "instruction")
+    total = dataset.episodes.order_by().values("instruction").distinct().count()
+    return Instructions(tuple(counted[:MOST_INSTRUCTIONS]), total)

@@ -28,6 +28,13 @@ ODD: Mapping[str, Q] = {
     "duplicate": Q(quality__duplicate_of__gt=0),
     "length": Q(quality__odd_length=True),
 }
+OUTCOMES: Mapping[str, Q] = {
+    "success": Q(true_success=True) | Q(true_success=None, detector_success=True),
+    "failure": Q(true_success=False) | Q(true_success=None, detector_success=False),
+    "unknown": Q(true_success=None, detector_success=None),
+}
+"""How it ended: what a simulator knows, else what the detector says."""
+LONGEST_WORDS = 200
 APPROVALS = {"yes": True, "no": False, "open": None}
 
 # Name -> (what people read, fields, the first of which decides; "-" is descending). The id settles ties, newest first.
@@ -56,7 +63,14 @@ class EpisodeFilter:
     """A verdict, or "none" for episodes nobody has labelled."""
     approved: str = ""
     """yes, no, or "open" where nobody has said."""
+    words: str = ""
+    """A part of the instruction, whatever its case."""
+    shortest: str = ""
+    longest: str = ""
+    """Control steps, both included."""
     ended_by: str = ""
+    outcome: str = ""
+    """A key of `OUTCOMES`."""
     truth: str = ""
     """ "disagree": the detector and the simulator say different things."""
     recorded: str = ""
@@ -74,14 +88,17 @@ class EpisodeFilter:
     @classmethod
     def parse(cls, query: Mapping[str, Any]) -> Self:
         """Read a query string; what is no filter, or no value of one, is left out."""
-        known = {f.name: str(query.get(f.name, "")).strip() for f in fields(cls)}
-        for name in ("run", "dataset"):
+        given = {f.name: str(query.get(f.name, "")) for f in fields(cls)}
+        known = {name: value.replace("\0", "").strip() for name, value in given.items()}
+        known["words"] = known["words"][:LONGEST_WORDS]
+        for name in ("run", "dataset", "shortest", "longest"):
             if not (known[name].isdecimal() and len(known[name]) < 19):
                 known[name] = ""
         choices = {
             "kind": Episode.Kind.values,
             "verdict": [*Verdict.values, UNLABELLED],
             "approved": [*APPROVALS],
+            "outcome": [*OUTCOMES],
             "truth": [DISAGREE],
             "recorded": ["yes", "no"],
             "corrected": [*CORRECTIONS],
@@ -173,6 +190,9 @@ def _where(wanted: EpisodeFilter) -> Q:
         "run": wanted.run,
         "kind": wanted.kind,
         "ended_by": wanted.ended_by,
+        "instruction__icontains": wanted.words,
+        "length__gte": wanted.shortest,
+        "length__lte": wanted.longest,
     }
     where = Q(**{name: value for name, value in exact.items() if value})
     if wanted.verdict:
@@ -190,7 +210,7 @@ def _where(wanted: EpisodeFilter) -> Q:
             where &= Q(**{f"quality__{share}_share__gt": int(over) / 100})
     if wanted.odd:
         where &= ODD[wanted.odd]
-    return where & CORRECTIONS.get(wanted.corrected, Q())
+    return where & OUTCOMES.get(wanted.outcome, Q()) & CORRECTIONS.get(wanted.corrected, Q())
 
 
 def episode_page(person: User, wanted: EpisodeFilter, number: object) -> Page[Episode]:

@@ -1,5 +1,6 @@
 """Exports as pages and the API show them, and the file of one."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from django.utils.text import slugify
@@ -9,6 +10,7 @@ from practice import storage
 from practice.errors import ConflictError, MissingError
 from practice.models import Dataset, Export
 from practice.querysets import ExportQuerySet
+from practice.selectors.workers import why_no_cpu_worker
 
 
 def export_rows(person: object) -> ExportQuerySet:
@@ -32,6 +34,12 @@ def find_export(person: object, pk: int) -> Export:
 def exports_of(person: object, dataset: Dataset) -> list[Export]:
     """The exports of a dataset's versions, newest first."""
     return list(export_rows(person).filter(version__dataset=dataset))
+
+
+def why_queued(exports: Sequence[Export]) -> str:
+    """One sentence where an export waits for a worker that is not there; one query, however many there are."""
+    reason = why_no_cpu_worker()
+    return reason if any(export.state == Export.State.QUEUED for export in exports) else ""
 
 
 def export_file(export: Export) -> Path:

@@ -1,6 +1,6 @@
 """Curves as Plotly figures, built as plain JSON; the browser draws them in the theme's colours."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -137,9 +137,42 @@ CHARTS: dict[str, tuple[Chart, ...]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One value of a run as people read it."""
+
+    label: str
+    value: float
+    unit: str
+    share: bool
+    """Whether it is a share of one; then `low` and `high` may bound it."""
+    low: float | None = None
+    high: float | None = None
+
+
+def measures_of(values: Mapping[str, float]) -> list[Measure]:
+    """Values that a run kept, under the names of its charts, in their order; unknown ones last, under their own."""
+    told, left = [], dict(values)
+    for chart in {chart.id: chart for charts in CHARTS.values() for chart in charts}.values():
+        for series in chart.series:
+            if series.key in left:
+                label = f"{chart.title}, {series.name}" if len(chart.series) > 1 else chart.title
+                ends = left.pop(series.low, None), left.pop(series.high, None)
+                value = left.pop(series.key)
+                unit = "" if chart.share else chart.unit
+                told.append(Measure(label, value, unit, chart.share, *ends))
+    rest = [Measure(name.replace("_", " "), value, "", False) for name, value in left.items()]
+    return [*told, *rest]
+
+
 def charts_of(run: Run) -> tuple[Chart, ...]:
     """The panels of a run's page, by its kind."""
     return CHARTS[run.kind]
+
+
+def axis_words(run: Run, axis: Axis) -> str:
+    """What stands below the curves."""
+    return run.counted if axis == "iteration" else AXES[axis]
 
 
 def axes_of(run: Run) -> list[Axis]:
@@ -159,9 +192,8 @@ def curves(run: Run, *, axis: str = "", start: float | None = None) -> dict[str,
     points = list(run.points.values_list("iteration", "env_steps", "seconds", "values"))
     places = [_place(chosen, *point[:3]) for point in points]
     values = [point[3] for point in points]
-    return {
-        chart.id: _figure(chart, AXES[chosen], places, values, start) for chart in charts_of(run)
-    }
+    words = axis_words(run, chosen)
+    return {chart.id: _figure(chart, words, places, values, start) for chart in charts_of(run)}
 
 
 def _place(axis: Axis, iteration: int, env_steps: int, seconds: float) -> float:

@@ -34,13 +34,15 @@ class Waiting:
     review: list[Episode]
     """The most doubtful first."""
     failed: list[Run]
+    unmapped: list[Dataset]
+    """Imports that ask which of their features is which of the robot's."""
     refused: list[Dataset]
     """Datasets with refused episodes, or refused as a whole, that have no newer one in their task."""
 
     @property
     def nothing(self) -> bool:
         """Whether nobody is needed."""
-        return not (self.review_count or self.failed or self.refused)
+        return not (self.review_count or self.failed or self.unmapped or self.refused)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Disk:
     total: int
     uploads: int
     """Of that, uploaded originals."""
+    recordings: int
+    """And what runs recorded."""
 
     @property
     def free(self) -> int:
@@ -131,22 +135,23 @@ def _newest_values(runs: list[Run]) -> dict[int, dict[str, float]]:
 
 
 def waiting_for_people(person: object) -> Waiting:
-    """Episodes to review, failed runs that nobody resumed, datasets that lost episodes."""
+    """Episodes to review, failed runs that nobody resumed, datasets that ask or lost episodes."""
     episodes = Episode.objects.visible_to(person).waiting_for_review()
     current = Task.objects.visible_to(person).current()
     since = timezone.now() - RECENT
     runs = Run.objects.visible_to(person).filter(state=Run.State.FAILED, ended_at__gte=since)
-    newest = (
-        Dataset.objects.filter(created_at__gte=since).order_by("task_id", "-id").distinct("task_id")
-    )
-    datasets = Dataset.objects.visible_to(person).filter(pk__in=newest.values("pk"))
-    runs, datasets = runs.filter(task__in=current), datasets.filter(task__in=current)
+    imports = Dataset.objects.filter(kind=Dataset.Kind.IMPORTED)
+    newest = imports.filter(created_at__gte=since).order_by("task_id", "-id").distinct("task_id")
+    seen = Dataset.objects.visible_to(person).filter(task__in=current).defer("report")
+    unmapped = seen.filter(state=Dataset.State.MAPPING)
+    runs, datasets = runs.filter(task__in=current), seen.filter(pk__in=newest.values("pk"))
     lossy = datasets.filter(episodes_refused__gt=0) | datasets.filter(state=Dataset.State.FAILED)
     return Waiting(
         review_count=episodes.order_by().aggregate(n=Count("pk"))["n"],
         review=list(episodes.select_related("task", "run")[:SHOWN]),
         failed=list(runs.select_related("task").order_by("-ended_at")[:SHOWN]),
-        refused=list(lossy.defer("report").select_related("task")[:SHOWN]),
+        unmapped=list(unmapped.select_related("task")[:SHOWN]),
+        refused=list(lossy.select_related("task")[:SHOWN]),
     )
 
 
@@ -154,7 +159,13 @@ def disk() -> Disk:
     """How full the volume of the blobs is."""
     usage = blob_volume()
     uploads = Dataset.objects.aggregate(bytes=Sum("size_bytes"))["bytes"] or 0
-    return Disk(used=usage.total - usage.free, total=usage.total, uploads=int(uploads))
+    recorded = Run.objects.aggregate(bytes=Sum("recorded_bytes"))["bytes"] or 0
+    return Disk(
+        used=usage.total - usage.free,
+        total=usage.total,
+        uploads=int(uploads),
+        recordings=int(recorded),
+    )
 
 
 def first_steps(person: object) -> FirstSteps | None:

@@ -72,6 +72,8 @@ class QualityView:
     repeated: int = 0
     """Episodes that nearly repeat an earlier one."""
     covered: Coverage | None = None
+    mixed: bool = False
+    """Whether they may come from several datasets or runs: lengths, repeats and starts were then compared within each import only."""
 
     @property
     def counts(self) -> list[list[int]]:
@@ -79,13 +81,13 @@ class QualityView:
         return [] if self.covered is None else self.covered.counts.tolist()
 
 
-def quality_view(rows: EpisodeQuerySet) -> QualityView:
-    """The quality of these episodes, in one query."""
+def quality_view(rows: EpisodeQuerySet, *, mixed: bool = False) -> QualityView:
+    """The quality of these episodes, in one query; of a `mixed` set no starts, for each import has axes of its own."""
     listed = rows.exclude(blob_key="").order_by("pk").values_list("pk", "uid", "quality")
     found = list(listed)
     known = [(pk, uid, Quality.from_json(data)) for pk, uid, data in found if data]
     if not known:
-        return QualityView(total=len(found), measured=0)
+        return QualityView(total=len(found), measured=0, mixed=mixed)
     qualities = [quality for _, _, quality in known]
     shaky, usual = _shaky(qualities), _Usual.of(qualities)
     odd = [
@@ -104,7 +106,8 @@ def quality_view(rows: EpisodeQuerySet) -> QualityView:
         odd=len(odd),
         twins=tuple(twins[:MOST_SHOWN]),
         repeated=sum(len(group.others) for group in twins),
-        covered=coverage(np.array(starts).reshape(-1, 2)),
+        covered=None if mixed else coverage(np.array(starts).reshape(-1, 2)),
+        mixed=mixed,
     )
 
 
@@ -168,7 +171,7 @@ def _spreads(qualities: Sequence[Quality]) -> list[Spread]:
         ("Length", "steps", False, [q.length for q in qualities]),
         ("Idle", "of the steps", True, [q.idle_share for q in qualities]),
         ("At a bound", "of the action values", True, [q.clipped_share for q in qualities]),
-        ("Jerk", "ln, dimensionless", False, [q.jerk for q in qualities]),
+        ("Jerk", "(log, less is smoother)", False, [q.jerk for q in qualities]),
     ]
     return [
         _spread(name, unit, share, [v for v in found if v is not None])

@@ -191,9 +191,9 @@ def curve_frames(episode: Episode) -> list[CurveFrame]:
     except LearningError:
         return []
     sensed = {n: f for n, f in spec.observation.items() if not f.privileged}
-    vectors = [(n, f.unit, f.names) for n, f in sensed.items() if len(f.shape) == 1]
-    vectors.append(("action", spec.action.unit, spec.action.names))
-    return [CurveFrame(*vector) for vector in vectors]
+    vectors: dict[str, Any] = {n: f for n, f in sensed.items() if len(f.shape) == 1}
+    vectors["action"] = spec.action
+    return [CurveFrame(n, f.unit, tuple(_names(f, f.shape[0]))) for n, f in vectors.items()]
 
 
 def _curves(spec: EmbodimentSpec, recorded: Recorded) -> list[dict[str, Any]]:

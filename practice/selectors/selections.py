@@ -101,11 +101,12 @@ class Sources:
 def sources_of(task: Task, query: EpisodeQuery) -> Sources:
     """The task's newest imported datasets and runs with episodes, and those that `query` names already."""
     datasets = task.datasets.filter(kind=Dataset.Kind.IMPORTED)
+    usable = datasets.exclude(state=Dataset.State.FAILED)
     runs = task.runs.filter(episode_count__gt=0, kind=Run.Kind.PRACTICE)
     return Sources(
         datasets=[
             *datasets.filter(pk__in=query.datasets).values_list("pk", "name"),
-            *datasets.exclude(pk__in=query.datasets).values_list("pk", "name")[:MOST_CHOICES],
+            *usable.exclude(pk__in=query.datasets).values_list("pk", "name")[:MOST_CHOICES],
         ],
         runs=[
             *task.runs.filter(pk__in=query.runs).values_list("pk", "name"),

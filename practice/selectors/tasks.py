@@ -92,6 +92,8 @@ class NextStep:
     page: str
     """Name of the page's URL, which takes the task's slug."""
     query: str = ""
+    dataset: int | None = None
+    """The dataset whose page it is instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ class TaskPage:
     """Counts by name: demonstration, practice, evaluation, waiting, approved."""
     next_step: NextStep | None
     dataset_count: int
+    """Imports that brought its demonstrations."""
     recorded_bytes: int
     """What the recordings of its runs take."""
     recording_paused: str
@@ -166,7 +169,9 @@ def task_page(task: Task) -> TaskPage:
         checkpoints=lines,
         episodes=_episode_counts(task),
         next_step=_next_step(task, datasets, lines),
-        dataset_count=task.datasets.count(),
+        dataset_count=task.datasets.filter(
+            kind=Dataset.Kind.IMPORTED, state=Dataset.State.READY
+        ).count(),
         recorded_bytes=recorded_bytes(task),
         recording_paused=why_not_recorded(task),
     )
@@ -230,11 +235,21 @@ def _evaluation_step(checkpoint: Checkpoint) -> NextStep:
 
 
 def _upload_step(datasets: list[Dataset]) -> NextStep | None:
-    if any(d.state in {Dataset.State.QUEUED, Dataset.State.VALIDATING} for d in datasets):
+    asks = next((one for one in datasets if one.state == Dataset.State.MAPPING), None)
+    if asks is not None:
+        return NextStep(
+            "Say which feature is which",
+            f"{asks.name} calls its features otherwise than the robot does; its import waits for you.",
+            "Open the dataset",
+            "dataset",
+            dataset=asks.pk,
+        )
+    under_way = {Dataset.State.QUEUED, Dataset.State.VALIDATING}
+    if any(dataset.state in under_way for dataset in datasets):
         return None
     return NextStep(
-        "Upload demonstrations",
-        "A LeRobotDataset v3.0 as one .zip or .tar.gz. Each episode is checked, and bad ones are named.",
-        "Upload a dataset",
+        "Add demonstrations",
+        "A LeRobotDataset: packed, from a folder of the server, or from the Hub. Each episode is checked, and bad ones are named.",
+        "Add a dataset",
         "dataset_new",
     )

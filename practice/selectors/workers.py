@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from practice.models import Dataset, Run, Worker
+from practice.models import Dataset, Export, Run, Worker
 from practice.models.runs import run_queue
 from practice.querysets import WORKER_SILENT_AFTER
 
@@ -99,6 +99,13 @@ class Crew:
         return dict(sorted(kinds.items()))
 
 
+def why_no_cpu_worker() -> str:
+    """One sentence where nobody is here who imports, measures, judges and exports; "" where somebody is."""
+    if Worker.objects.listening_to(CPU_QUEUE).exists():
+        return ""
+    return "No worker is here that does it. Start one: manage.py worker cpu"
+
+
 def crew() -> Crew:
     """Look at all workers once: three queries, however many runs there are."""
     now = timezone.now()
@@ -125,7 +132,8 @@ def crew() -> Crew:
 def queue_lines(team: Crew) -> list[QueueLine]:
     """The queues that hold rows or have listeners; "gpu" and "cpu" always."""
     waiting = Counter(run.queue for run in team.waiting)
-    waiting[CPU_QUEUE] = Dataset.objects.filter(state=Dataset.State.QUEUED).count()
+    imports = Dataset.objects.filter(state=Dataset.State.QUEUED).count()
+    waiting[CPU_QUEUE] = imports + Export.objects.filter(state=Export.State.QUEUED).count()
     names = {run_queue(""), CPU_QUEUE, *(name for name, count in waiting.items() if count)}
     return [_queue_line(name, team, waiting[name]) for name in sorted(names, reverse=True)]
 
@@ -134,7 +142,7 @@ def _queue_line(name: str, team: Crew, waiting: int) -> QueueLine:
     listeners = team.listening(name)
     return QueueLine(
         name=name,
-        holds="datasets to validate" if name == CPU_QUEUE else "runs",
+        holds="imports and exports" if name == CPU_QUEUE else "runs",
         listeners=len(listeners),
         slots=sum(line.worker.slots for line in listeners),
         waiting=waiting,

@@ -21,6 +21,8 @@ from practice.services import audit, enqueue
 CHUNK = 1 << 20
 LEASE = timedelta(seconds=60)
 """How long a silent import keeps its dataset; progress renews it."""
+QUALITY_PATIENCE = timedelta(minutes=5)
+"""How long nothing may be heard of measuring a ready dataset before it is asked for again."""
 
 
 def receive_upload(
@@ -32,8 +34,8 @@ def receive_upload(
         InvalidError: no archive we read, empty, too large, or the task has this very file already.
     """
     check_receivable(task, by=by, filename=filename)
-    with tempfile.NamedTemporaryFile(dir=_temporary_folder()) as kept:
-        sha256 = _keep(upload, kept, filename)
+    with tempfile.NamedTemporaryFile(dir=temporary_folder()) as kept:
+        sha256 = keep_bytes(upload, kept, filename)
         return receive_file(
             task, Path(kept.name), by=by, filename=filename, name=name, sha256=sha256
         )
@@ -103,13 +105,14 @@ def check_size(size: int, filename: str) -> None:
         raise InvalidError(f"{filename!r} is empty.", fields={"file": "empty"})
 
 
-def _temporary_folder() -> Path:
+def temporary_folder() -> Path:
+    """Where uploads lie while they arrive."""
     folder = Path(settings.FILE_UPLOAD_TEMP_DIR)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def _keep(upload: BinaryIO | Iterable[bytes], out: IO[bytes], filename: str) -> str:
+def keep_bytes(upload: BinaryIO | Iterable[bytes], out: IO[bytes], filename: str) -> str:
     """Copy the upload to `out`, counting and hashing; gives its sha256."""
     digest, size = hashlib.sha256(), 0
     for chunk in _chunks(upload):

@@ -11,10 +11,12 @@ from django.utils import timezone
 
 from models_store.errors import LearningError
 from practice.embodiments.registry import embodiment
+from practice.episodes.lerobot_json import storable
 from practice.errors import ConflictError, InvalidError
-from practice.models import Episode, EpisodeEdit, User
+from practice.models import Dataset, Episode, EpisodeEdit, User
 from practice.roles import Role, require
 from practice.services import audit
+from practice.services.datasets import announce
 from practice.services.labels import tell
 
 
@@ -53,15 +55,55 @@ def reword_episodes(
     """Give episodes another instruction; gives how many changed.
 
     Raises:
-        InvalidError: a robot that reads instructions does not understand it.
+        InvalidError: it is no text that can be kept, or a robot that reads instructions does not understand it.
     """
     chosen, text = list(episodes), instruction.strip()
+    _check_text("instruction", text)
     for robot in {episode.task.embodiment for episode in chosen}:
-        try:
-            embodiment(robot).check_instruction(text)
-        except LearningError as error:
-            raise InvalidError(str(error), fields={"instruction": str(error)}) from error
+        _check_instruction(robot, text)
     return _edit(chosen, {"instruction": text}, by=by, reason=reason)
+
+
+@transaction.atomic
+def reword_dataset(
+    dataset: Dataset, instruction: str, *, by: User, to: str, reason: str = ""
+) -> int:
+    """Give all episodes that came with `dataset` and have this `instruction` another; gives how many changed.
+
+    Each can be taken back by itself, on its page. Raises InvalidError as `reword_episodes` does, and where none has it.
+    """
+    require(by, Role.OPERATOR)
+    text = to.strip()
+    _check_instruction(dataset.task.embodiment, text)
+    found = dataset.episodes.select_for_update().filter(instruction=instruction)
+    ids = list(found.order_by("pk").values_list("pk", flat=True))
+    if not ids:
+        raise InvalidError(
+            f"No episode of {dataset} has the instruction {instruction[:80]!r}; load the page again.",
+            fields={"instruction": "not there"},
+        )
+    if text == instruction:
+        return 0
+    dataset.episodes.filter(pk__in=ids).update(instruction=text)
+    before, after = {"instruction": instruction}, {"instruction": text}
+    EpisodeEdit.objects.bulk_create(
+        (
+            EpisodeEdit(episode_id=pk, before=before, after=after, reason=reason[:200], by=by)
+            for pk in ids
+        ),
+        batch_size=2000,
+    )
+    audit.record(by, "dataset.reworded", dataset, instruction=instruction, to=text, count=len(ids))
+    announce(dataset)
+    return len(ids)
+
+
+def _check_instruction(robot: str, text: str) -> None:
+    """Raises InvalidError when a robot that reads instructions does not understand `text`."""
+    try:
+        embodiment(robot).check_instruction(text)
+    except LearningError as error:
+        raise InvalidError(str(error), fields={"instruction": str(error)}) from error
 
 
 @transaction.atomic
@@ -91,6 +133,7 @@ def undo_edit(edit: EpisodeEdit, *, by: User) -> None:
 @transaction.atomic
 def _edit(episodes: Iterable[Episode], changes: Mapping[str, Any], *, by: User, reason: str) -> int:
     require(by, Role.OPERATOR)
+    _check_text("reason", reason)
     wanted = [episode.pk for episode in episodes]
     count = 0
     for episode in Episode.objects.select_for_update().filter(pk__in=wanted).order_by("pk"):
@@ -107,3 +150,10 @@ def _edit(episodes: Iterable[Episode], changes: Mapping[str, Any], *, by: User, 
         tell(episode)
         count += 1
     return count
+
+
+def _check_text(field: str, text: str) -> None:
+    """Raises InvalidError for a text that no database keeps."""
+    if not storable(text):
+        said = f"The {field} {text[:40]!r} holds a NUL byte or half a character; write it without."
+        raise InvalidError(said, fields={field: said})

@@ -13,7 +13,19 @@ VALIDATE_DATASET = "practice.jobs.validate_dataset"
 JUDGE_EPISODE = "practice.jobs.judge_episode"
 JUDGE_QUALITY = "practice.jobs.judge_quality"
 WRITE_EXPORT = "practice.jobs.write_export"
-JOB_NAMES = (EXECUTE_RUN, VALIDATE_DATASET, JUDGE_EPISODE, JUDGE_QUALITY, WRITE_EXPORT)
+ESTIMATE_RUN = "practice.jobs.estimate_run"
+IMPORT_CHECKPOINT = "practice.jobs.import_checkpoint"
+PUSH_CHECKPOINT = "practice.jobs.push_checkpoint"
+JOB_NAMES = (
+    EXECUTE_RUN,
+    VALIDATE_DATASET,
+    JUDGE_EPISODE,
+    JUDGE_QUALITY,
+    WRITE_EXPORT,
+    ESTIMATE_RUN,
+    IMPORT_CHECKPOINT,
+    PUSH_CHECKPOINT,
+)
 
 
 def enqueue_on_commit(job: str, row_id: int, *, queue: str) -> None:

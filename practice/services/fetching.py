@@ -9,7 +9,7 @@ from django.conf import settings
 
 from practice import storage
 from practice.episodes.archive import unpack
-from practice.episodes.errors import DatasetError
+from practice.episodes.errors import ArchiveError, DatasetError
 from practice.episodes.hub_fetch import Hub, HubDataset
 from practice.episodes.report import Finding
 from practice.errors import InvalidError
@@ -48,15 +48,19 @@ class _Upload:
     """An archive in the blob store."""
 
     def __init__(self, dataset: Dataset, folder: Path) -> None:
-        self._key, self._folder = dataset.upload_key, folder
+        self._key, self._folder, self._name = dataset.upload_key, folder, dataset.name
         self.left_out: tuple[Finding, ...] = ()
 
     def tables(self, told: Told) -> Path:
-        self.left_out = unpack(
-            storage.blobs().path(self._key),
-            self._folder,
-            progress=lambda done, total: told(done / max(total, 1)),
-        )
+        archive = storage.blobs().path(self._key)
+        try:
+            self.left_out = unpack(
+                archive, self._folder, progress=lambda done, total: told(done / max(total, 1))
+            )
+        except ArchiveError as error:
+            # The original is kept under its hash, which says nothing to people.
+            file = self._name if error.file == archive.name else error.file
+            raise ArchiveError(file, error.reason) from error
         return self._folder
 
     def rest(self, told: Told) -> None:

@@ -6,22 +6,32 @@ from datetime import timedelta
 from django.utils import timezone
 
 from models_store.errors import LearningError
-from practice.models import Run, SignInLink, Worker
+from practice.models import Dataset, Episode, Estimate, Export, Run, SignInLink, Worker
 from practice.services import uploads
-from practice.storage import blobs
+from practice.storage import blobs, frame_cache
 
 FILMS_KEPT = timedelta(days=7)
 """How long a drawn replay lies ready; drawing it again takes seconds."""
 
+ESTIMATES_KEPT = timedelta(days=1)
+"""How long what a run would cost is remembered; a run that was launched keeps its own."""
+
 _RESUME = re.compile(r"runs/(\d+)/resume-")
+_SHARD = re.compile(r"datasets/(\d+)/")
+_EXPORT = re.compile(r"exports/(\d+)\.zip$")
 
 
 def prune() -> int:
-    """Delete spent sign-in links, long-gone workers, unneeded resume points, old films and expired uploads; gives how many."""
+    """Delete spent sign-in links, long-gone workers, old estimates and films, unneeded resume points, files of exports that are
+    gone and of imports that failed, expired uploads, and what the frame cache holds above its limit; gives how many.
+    """
     now = timezone.now()
     links, _ = SignInLink.objects.filter(expires_at__lt=now - timedelta(days=1)).delete()
     workers, _ = Worker.objects.filter(seen_at__lt=now - timedelta(days=1)).delete()
-    return links + workers + _prune_resume_points() + _prune_films() + uploads.expire()
+    estimates, _ = Estimate.objects.filter(created_at__lt=now - ESTIMATES_KEPT).delete()
+    files = _prune_resume_points() + _prune_films() + _prune_exports() + _prune_imports()
+    files += frame_cache().prune()
+    return links + workers + estimates + files + uploads.expire()
 
 
 def _prune_resume_points() -> int:
@@ -49,3 +59,33 @@ def _prune_films() -> int:
             blobs().delete(key)
             removed += 1
     return removed
+
+
+def _prune_exports() -> int:
+    """Those whose rows are gone; a worker that is writing one still has its row."""
+    files = {key: match for key in blobs().list("exports/") if (match := _EXPORT.match(key))}
+    # Read after the files: a row made meanwhile has its file spared.
+    known = set(Export.objects.values_list("pk", flat=True))
+    gone = [key for key, match in files.items() if int(match.group(1)) not in known]
+    for key in gone:
+        blobs().delete(key)
+    return len(gone)
+
+
+def _prune_imports() -> int:
+    """Shards and videos of imports that came to nothing; not while one is going on, for its rows do not name them yet."""
+    if Dataset.objects.filter(state=Dataset.State.VALIDATING).exists():
+        return 0
+    shards = {key: match for key in blobs().list("datasets/") if (match := _SHARD.match(key))}
+    videos = set(blobs().list("videos/"))
+    # Read after the files: what begins meanwhile has its files spared.
+    kept = set(Dataset.objects.exclude(state=Dataset.State.FAILED).values_list("pk", flat=True))
+    named = Episode.objects.exclude(videos={}).values_list("videos", flat=True)
+    shown = {video["key"] for row in named.iterator() for video in row.values()}
+    gone = [key for key, match in shards.items() if int(match.group(1)) not in kept]
+    gone += sorted(videos - shown)
+    if Dataset.objects.filter(state=Dataset.State.VALIDATING).exists():
+        return 0
+    for key in gone:
+        blobs().delete(key)
+    return len(gone)

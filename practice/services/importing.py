@@ -4,7 +4,7 @@ import logging
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,29 +13,23 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from practice import storage
-from practice.embodiments.registry import embodiment
 from practice.episodes.errors import EpisodesError
-from practice.episodes.lerobot_expect import Expectations
-from practice.episodes.lerobot_read import read_episodes
+from practice.episodes.lerobot_meta import Dataset as OpenedDataset
+from practice.episodes.lerobot_meta import open_dataset
 from practice.episodes.lerobot_validate import validate_dataset
-from practice.episodes.recorder import write_shard
-from practice.episodes.report import DatasetReport, whole_dataset
-from practice.episodes.types import Episode as Recorded
+from practice.episodes.report import DatasetReport, Finding, Totals, whole_dataset
 from practice.errors import LeaseLostError
-from practice.models import Dataset, Episode, Task
-from practice.rows import episode_row
+from practice.models import Dataset, Episode
+from practice.selectors.mapping import expected_of, needs_a_person
 from practice.services import enqueue
-from practice.services.datasets import LEASE, announce
+from practice.services.datasets import LEASE, QUALITY_PATIENCE, announce
 from practice.services.fetching import source_of
+from practice.services.import_episodes import store_episodes
 
 log = logging.getLogger(__name__)
 
-SHARD_EPISODES = 2000
-SHARD_BYTES = 64 << 20
-"""Arrays of one shard's episodes, which are in memory together."""
-FETCHED, VALIDATED, STORED = 0.3, 0.65, 0.9
-"""Progress when the files are here, when they are judged, and when the episodes lie in shards."""
+FETCHED, VALIDATED = 0.3, 0.65
+"""Progress when the files are here, and when they are judged."""
 TELL_SECONDS = 0.5
 """Least time between two reports of progress, which also renew the lease."""
 
@@ -80,97 +74,68 @@ def _claim(dataset_id: int, owner: str) -> Dataset | None:
 def _import(dataset: Dataset, owner: str) -> None:
     told = _teller(dataset, owner)
     with tempfile.TemporaryDirectory(dir=_work_folder()) as temporary:
-        report, rows = _read(dataset, Path(temporary), told)
+        place = Path(temporary)
+        source = source_of(dataset, place)
+        try:
+            folder = source.tables(lambda share: told(FETCHED * share))
+            opened = open_dataset(folder)
+            if needs_a_person(opened.info, expected_of(dataset)):
+                _ask(dataset, owner, opened, source.left_out)
+                return
+            source.rest(lambda share: told(FETCHED * share))
+            report, rows = _read(dataset, folder, place, source.left_out, told)
+        except EpisodesError as error:
+            report, rows = whole_dataset(error.file, error.reason, before=source.left_out), []
         _conclude(dataset, owner, report, rows)
 
 
 def _read(
-    dataset: Dataset, temporary: Path, told: Callable[[float], None]
+    dataset: Dataset,
+    folder: Path,
+    place: Path,
+    left_out: tuple[Finding, ...],
+    told: Callable[[float], None],
 ) -> tuple[DatasetReport, list[Episode]]:
-    """Fetch, validate and store; no rows where the report says why."""
-    source = source_of(dataset, temporary)
-    try:
-        folder = source.tables(lambda share: told(FETCHED * share))
-        source.rest(lambda share: told(FETCHED * share))
-    except EpisodesError as error:
-        return whole_dataset(error.file, error.reason, before=source.left_out), []
+    """Validate and store; no rows where the report says why."""
     report = validate_dataset(
         folder,
-        expect=expectations(dataset.task),
-        before=source.left_out,
+        expect=expected_of(dataset),
+        before=left_out,
         progress=lambda done, total: told(FETCHED + (VALIDATED - FETCHED) * done / max(total, 1)),
     )
     if not report.ok:
         return report, []
     try:
-        return report, _write_shards(dataset, folder, report, temporary, told)
+        return store_episodes(
+            dataset, folder, report, place, lambda share: told(VALIDATED + (1 - VALIDATED) * share)
+        )
     except EpisodesError as error:
         return whole_dataset(error.file, error.reason, before=report.findings), []
 
 
-def expectations(task: Task) -> Expectations:
-    """What a dataset must hold to fit the task's embodiment; simulator truth it may hold."""
-    spec = embodiment(task.embodiment).spec
-    shapes = {name: feature.shape for name, feature in spec.observation.items()}
-    return Expectations(
-        features={**shapes, "action": spec.action.shape},
-        fps=task.control_hz,
-        optional=frozenset(name for name, f in spec.observation.items() if f.privileged),
-    )
-
-
-def _write_shards(
-    dataset: Dataset,
-    folder: Path,
-    report: DatasetReport,
-    temporary: Path,
-    told: Callable[[float], None],
-) -> list[Episode]:
-    rows: list[Episode] = []
-    total = max(1, report.totals.kept_frames)
-    recorded = read_episodes(
-        folder,
-        report,
-        expect=expectations(dataset.task),
-        progress=lambda done, _: told(VALIDATED + (STORED - VALIDATED) * min(1.0, done / total)),
-    )
-    for number, group in enumerate(_groups(recorded)):
-        shard = temporary / f"shard-{number}.parquet"
-        key = storage.dataset_shard_key(dataset.pk, number)
-        places = write_shard(shard, group)
-        storage.blobs().put(key, shard)
-        shard.unlink()
-        rows += [
-            episode_row(
-                episode,
-                place,
-                blob_key=key,
-                threshold=dataset.task.threshold,
-                task=dataset.task,
-                dataset=dataset,
-                kind=Episode.Kind.DEMONSTRATION,
-            )
-            for episode, place in zip(group, places, strict=True)
-        ]
-    return rows
-
-
-def _groups(episodes: Iterator[Recorded]) -> Iterator[list[Recorded]]:
-    """Episodes for one shard after the other: so many, and so many bytes."""
-    group: list[Recorded] = []
-    size = 0
-    for episode in episodes:
-        group.append(episode)
-        size += episode.action.nbytes + sum(a.nbytes for a in episode.observation.values())
-        if len(group) >= SHARD_EPISODES or size >= SHARD_BYTES:
-            yield group
-            group, size = [], 0
-    if group:
-        yield group
-
-
 @transaction.atomic
-def _conclude(dataset: Dataset, owner: str, report: DatasetReport, rows: list[Episode]) -> None:
+def _ask(dataset: Dataset, owner: str, opened: OpenedDataset, left_out: Sequence[Finding]) -> None:
+    """Let the dataset wait for a person who says which of its features is which of the robot's."""
+    info = opened.info
+    report = DatasetReport(
+        version=opened.version,
+        robot_type=info.robot_type,
+        fps=info.fps,
+        features={name: feature.to_json() for name, feature in info.features.items()},
+        totals=Totals(
+            episodes=info.total_episodes, frames=info.total_frames, tasks=info.total_tasks
+        ),
+        findings=tuple(left_out),
+    )
+    held = _held(dataset, owner)
+    held.state, held.report, held.progress = Dataset.State.MAPPING, report.to_json(), 0.0
+    held.lease_owner, held.lease_expires_at = "", None
+    held.save()
+    announce(held)
+
+
+def _held(dataset: Dataset, owner: str) -> Dataset:
+    """The dataset's row, locked. Raises LeaseLostError when another worker, or nobody, holds it."""
     held = (
         Dataset.objects.select_for_update()
         .filter(pk=dataset.pk, lease_owner=owner, state=Dataset.State.VALIDATING)
@@ -178,6 +143,12 @@ def _conclude(dataset: Dataset, owner: str, report: DatasetReport, rows: list[Ep
     )
     if held is None:
         raise LeaseLostError(f"Dataset {dataset.pk} is no longer held by this worker.")
+    return held
+
+
+@transaction.atomic
+def _conclude(dataset: Dataset, owner: str, report: DatasetReport, rows: list[Episode]) -> None:
+    held = _held(dataset, owner)
     Episode.objects.bulk_create(rows, batch_size=2000)
     held.report = _for_the_row(report)
     held.episodes_kept = len(rows)
@@ -186,6 +157,7 @@ def _conclude(dataset: Dataset, owner: str, report: DatasetReport, rows: list[Ep
     held.lease_owner, held.lease_expires_at, held.progress = "", None, 1.0
     if rows:
         held.state, held.ready_at = Dataset.State.READY, timezone.now()
+        held.lease_expires_at = held.ready_at + QUALITY_PATIENCE
         enqueue.enqueue_on_commit(enqueue.JUDGE_QUALITY, held.pk, queue="cpu")
     else:
         held.state = Dataset.State.FAILED

@@ -1,8 +1,10 @@
 """Verbs on judgements: let a reward model look at an episode that another one, or none, watched."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from django.db import transaction
+from django.utils import timezone
 
 from practice.errors import InvalidError
 from practice.models import Checkpoint, Episode, Judgement, User
@@ -10,6 +12,9 @@ from practice.roles import Role, require
 from practice.selectors.replay import require_recording
 from practice.services import audit, enqueue
 from practice.services.labels import tell
+
+JUDGE_PATIENCE = timedelta(minutes=20)
+"""A judgement of which nothing was heard for so long is asked for again; one computed twice does no harm."""
 
 
 @transaction.atomic
@@ -31,8 +36,8 @@ def ask_judgement(episode: Episode, reward: Checkpoint, *, by: User) -> Judgemen
     if created:
         audit.record(by, "episode.judged", episode, checkpoint=reward.pk)
     if not judgement.distance:  # also after a failure, or when its message was lost
-        judgement.error = ""
-        judgement.save(update_fields=["error"])
+        judgement.error, judgement.asked_at = "", timezone.now()
+        judgement.save(update_fields=["error", "asked_at"])
         enqueue.enqueue_on_commit(enqueue.JUDGE_EPISODE, judgement.pk, queue="cpu")
     return judgement
 

@@ -9,9 +9,12 @@ from django.utils import timezone
 
 from practice import events
 from practice.errors import LeaseLostError
-from practice.models import Dataset, Export, LogLine, Run, Worker
+from practice.models import Dataset, Estimate, Export, Judgement, LogLine, Run, Worker
 from practice.models.runs import run_queue
 from practice.services import enqueue
+from practice.services.datasets import QUALITY_PATIENCE
+from practice.services.judging import JUDGE_PATIENCE
+from practice.services.transfers import resend_transfers
 
 log = logging.getLogger(__name__)
 
@@ -153,7 +156,9 @@ def _resend(now: datetime) -> int:
         if has_idle_slot(queue) and waiting.filter(pk=run_id).update(queued_at=now):
             enqueue.send(enqueue.EXECUTE_RUN, run_id, queue=queue)
             moved += 1
-    return moved + _resend_datasets(now) + _resend_exports(now)
+    moved += _resend_datasets(now) + _resend_quality(now)
+    moved += _resend_judgements(now) + _resend_exports(now) + _resend_estimates(now)
+    return moved + resend_transfers(now)
 
 
 def has_idle_slot(queue: str) -> bool:
@@ -177,6 +182,26 @@ def _resend_datasets(now: datetime) -> int:
     return moved
 
 
+def _resend_quality(now: datetime) -> int:
+    moved = 0
+    unmeasured = Dataset.objects.filter(state=Dataset.State.READY, lease_expires_at__lt=now)
+    for dataset_id in unmeasured.values_list("pk", flat=True):
+        if unmeasured.filter(pk=dataset_id).update(lease_expires_at=now + QUALITY_PATIENCE):
+            enqueue.send(enqueue.JUDGE_QUALITY, dataset_id, queue="cpu")
+            moved += 1
+    return moved
+
+
+def _resend_judgements(now: datetime) -> int:
+    moved = 0
+    pending = Judgement.objects.filter(distance=[], error="", asked_at__lt=now - JUDGE_PATIENCE)
+    for judgement_id in pending.values_list("pk", flat=True):
+        if pending.filter(pk=judgement_id).update(asked_at=now):
+            enqueue.send(enqueue.JUDGE_EPISODE, judgement_id, queue="cpu")
+            moved += 1
+    return moved
+
+
 def _resend_exports(now: datetime) -> int:
     moved = 0
     stuck = Export.objects.filter(
@@ -187,5 +212,24 @@ def _resend_exports(now: datetime) -> int:
             state=Export.State.QUEUED, lease_expires_at=now + RESEND_AFTER
         ):
             enqueue.send(enqueue.WRITE_EXPORT, export_id, queue="cpu")
+            moved += 1
+    return moved
+
+
+def _resend_estimates(now: datetime) -> int:
+    """Those whose worker fell silent wait again; those that wait while a slot is idle have lost their message."""
+    lost = Estimate.objects.filter(state=Estimate.State.RUNNING, lease_expires_at__lt=now)
+    # What ends its worker twice would end the next one too.
+    lost.filter(attempts__gt=1).update(
+        state=Estimate.State.FAILED,
+        lease_owner="",
+        error="The worker that tried it fell silent, twice; see its log, and ask again for less.",
+    )
+    lost.update(state=Estimate.State.QUEUED, lease_owner="", queued_at=now - 2 * RESEND_AFTER)
+    moved = 0
+    waiting = Estimate.objects.filter(state=Estimate.State.QUEUED, queued_at__lt=now - RESEND_AFTER)
+    for estimate in waiting:
+        if has_idle_slot(estimate.queue) and waiting.filter(pk=estimate.pk).update(queued_at=now):
+            enqueue.send(enqueue.ESTIMATE_RUN, estimate.pk, queue=estimate.queue)
             moved += 1
     return moved

@@ -149,6 +149,16 @@ def _add_checkpoint(run: Run, kept: KeptCheckpoint) -> None:
 
 
 @transaction.atomic
+def note_run(run_id: int, *, owner: str, text: str) -> None:
+    """A line of the log before there is anything to commit.
+
+    Raises:
+        LeaseLostError: another process holds the run.
+    """
+    add_log(_held(run_id, owner), text)
+
+
+@transaction.atomic
 def finish_run(run_id: int, *, owner: str, result: dict[str, Any]) -> None:
     """End a run whose work is done; an evaluation also becomes an `Evaluation` row.
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from django.db.models import Q
+from django.utils import timezone
 
 from models_store.errors import LearningError
 from practice import storage
@@ -28,8 +29,8 @@ from practice.episodes.quality_sets import (
 from practice.episodes.recorder import read_shard
 from practice.episodes.types import Episode as Recorded
 from practice.models import Dataset, Episode, Task
-from practice.querysets import EpisodeQuerySet
-from practice.services.datasets import announce
+from practice.querysets import DatasetQuerySet, EpisodeQuerySet
+from practice.services.datasets import QUALITY_PATIENCE, announce
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +63,9 @@ def unjudged(rows: EpisodeQuerySet) -> EpisodeQuerySet:
 
 
 def judge_dataset_by_id(dataset_id: int) -> int:
-    """`judge_dataset` for a job; a dataset that is gone has nothing to measure."""
-    dataset = Dataset.objects.select_related("task").filter(pk=dataset_id).first()
+    """`judge_dataset` for a job; a dataset that is gone, or was measured since it was asked for, is left alone."""
+    awaited = Dataset.objects.filter(pk=dataset_id, lease_expires_at__isnull=False)
+    dataset = awaited.select_related("task").first()
     return 0 if dataset is None else judge_dataset(dataset)
 
 
@@ -76,6 +78,7 @@ def judge_dataset(dataset: Dataset, told: Told | None = None) -> int:
         measured = [(row, judge(recorded)) for row, recorded in group]
         sketches += [sketch_of(recorded) for _, recorded in group]
         _store(measured)
+        _await(dataset)
         found += measured
         announce(dataset)
         if told:
@@ -83,7 +86,18 @@ def judge_dataset(dataset: Dataset, told: Told | None = None) -> int:
     if found:
         _store(_compared(found, sketches))
         announce(dataset)
+    _ready(dataset).update(lease_expires_at=None)
     return len(found)
+
+
+def _ready(dataset: Dataset) -> DatasetQuerySet:
+    """The row, unless an import holds it."""
+    return Dataset.objects.filter(pk=dataset.pk, state=Dataset.State.READY)
+
+
+def _await(dataset: Dataset) -> None:
+    """Somebody is at it: let nobody else begin."""
+    _ready(dataset).update(lease_expires_at=timezone.now() + QUALITY_PATIENCE)
 
 
 def judge_practice(rows: EpisodeQuerySet, told: Told | None = None) -> int:

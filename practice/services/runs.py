@@ -12,6 +12,7 @@ from practice.learning.config import CONFIGS, Config, SFTConfig
 from practice.learning.presets import presets
 from practice.models import Checkpoint, Dataset, Run, Task, User
 from practice.roles import Role, require
+from practice.selectors.estimates import fingerprint, fresh_cost
 from practice.selectors.pretrainings import check_stored
 from practice.services import audit, enqueue
 from practice.services.leases import add_log, announce
@@ -36,13 +37,14 @@ def launch_run(
     """Queue a run of `kind` with a preset and the settings that depart from it.
 
     Raises:
-        InvalidError: a value, dataset or checkpoint does not fit; `fields` says which.
+        InvalidError: a value, dataset or checkpoint does not fit; `fields` says which. Or an estimate of the last
+            hour says that it cannot fit its device.
         ForbiddenError: `by` is no operator.
     """
     require(by, Role.OPERATOR)
     preset, exact = resolve_config(task, kind=kind, preset=preset, changes=config or {})
-    _check_inputs(task, kind=kind, datasets=datasets, policy=policy, reward=reward)
-    run = Run.objects.create(
+    check_inputs(task, kind=kind, datasets=datasets, policy=policy, reward=reward)
+    run = Run(
         task=task,
         kind=kind,
         name=name.strip() or _default_name(task, kind),
@@ -53,12 +55,22 @@ def launch_run(
         reward=reward,
         device_kind=device_kind,
         created_by=by,
-        state=Run.State.QUEUED,
-        queued_at=timezone.now(),
     )
-    run.datasets.set(datasets)
-    _begin(run, by)
+    run.cost = _expected(fingerprint(run, datasets))
+    _begin(run, datasets, by)
     return run
+
+
+def _expected(meant: str) -> dict[str, Any]:
+    """What an estimate of the last hour says it costs; empty where nobody has asked.
+
+    Raises:
+        InvalidError: it cannot fit.
+    """
+    cost = fresh_cost(meant)
+    if cost is not None and cost.problem:
+        raise InvalidError(cost.problem, fields={"config": cost.problem})
+    return cost.to_json() if cost else {}
 
 
 def resolve_config(
@@ -94,7 +106,7 @@ def resolve_config(
     return preset, exact
 
 
-def _check_inputs(
+def check_inputs(
     task: Task,
     *,
     kind: str,
@@ -102,6 +114,12 @@ def _check_inputs(
     policy: Checkpoint | None,
     reward: Checkpoint | None,
 ) -> None:
+    """Whether a run of `kind` on the task may begin with these.
+
+    Raises:
+        InvalidError: one is missing, of another task, of the wrong kind or not ready.
+        ConflictError: the task is archived.
+    """
     if task.archived_at is not None:
         raise ConflictError(f"The task {task.name} is archived; restore it first.")
     _check_present(kind, datasets, policy, reward)
@@ -160,7 +178,10 @@ def _default_name(task: Task, kind: str) -> str:
     return f"{Run.Kind(kind).label} {number}"
 
 
-def _begin(run: Run, by: User) -> None:
+def _begin(run: Run, datasets: Sequence[Dataset], by: User) -> None:
+    run.state, run.queued_at = Run.State.QUEUED, timezone.now()
+    run.save()
+    run.datasets.set(datasets)
     if run.kind == Run.Kind.SFT:
         freeze_for(run, by=by)
     audit.record(by, "run.launched", run, kind=run.kind, preset=run.preset)

@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.http import HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.cache import patch_vary_headers
@@ -14,6 +15,9 @@ from practice.errors import ConflictError, PracticeError
 from practice.learning.presets import presets
 from practice.models import Checkpoint, Run, Task, User
 from practice.selectors import checkpoints as selectors
+from practice.selectors.cards import made_by
+from practice.selectors.figures import measures_of
+from practice.selectors.transfers import pushes_of, why_waiting
 from practice.services.runs import launch_run
 from practice.web.access import PageRequest, operator_page, viewer_page
 from practice.web.errors import add_to_form
@@ -64,8 +68,10 @@ def checkpoint_detail(request: PageRequest, pk: int) -> HttpResponseBase:
 def _detail(checkpoint: Checkpoint, person: User) -> dict[str, Any]:
     evaluable = checkpoint.kind == Checkpoint.Kind.POLICY and checkpoint.task.archived_at is None
     evaluations = list(selectors.evaluations_of(checkpoint))
+    pushes = pushes_of(person, checkpoint)
     return {
         "checkpoint": checkpoint,
+        "measures": measures_of(checkpoint.metrics),
         "manifest": selectors.manifest_of(checkpoint),
         "lineage": selectors.lineage(checkpoint),
         "children": selectors.descendants(checkpoint),
@@ -73,6 +79,10 @@ def _detail(checkpoint: Checkpoint, person: User) -> dict[str, Any]:
         "newest": evaluations[0] if evaluations else None,
         "runs": selectors.runs_using(checkpoint),
         "form": EvaluateForm(checkpoint=checkpoint) if evaluable else None,
+        "made_by": made_by(checkpoint),
+        "pushes": pushes,
+        "pushes_wait": why_waiting(pushes),
+        "hub": bool(settings.EFM_HUB_TOKEN),
         "may_evaluate": evaluable and person.is_operator,
     }
 

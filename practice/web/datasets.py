@@ -7,15 +7,14 @@ from django.conf import settings
 from django.core.paginator import Paginator
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from practice.errors import PracticeError
 from practice.models import Dataset, Task
 from practice.selectors import datasets as selector
-from practice.selectors.exports import exports_of
+from practice.selectors.exports import exports_of, why_queued
 from practice.selectors.folders import allowed_folders, found_datasets
-from practice.selectors.quality import quality_view
+from practice.selectors.mapping import mapping_of
 from practice.selectors.selections import count_selections, filter_words, versions_of
 from practice.selectors.tasks import find_task, spec_of
 from practice.services.datasets import receive_upload
@@ -48,7 +47,7 @@ def dataset_list(request: PageRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @operator_page
 def dataset_new(request: PageRequest, slug: str) -> HttpResponse:
-    """Upload demonstrations for a task; a script gets JSON, a plain form a page."""
+    """Upload demonstrations for a task, for a browser without scripts; others upload in pieces through the API."""
     task = find_task(request.user, slug)
     form = DatasetForm(request.POST or None, request.FILES or None)
     if request.method == "POST":
@@ -59,10 +58,7 @@ def dataset_new(request: PageRequest, slug: str) -> HttpResponse:
             except PracticeError as error:
                 errors.add_to_form(form, error)
             else:
-                return _received(request, dataset)
-        if _wants_json(request):
-            said = " ".join(str(text) for texts in form.errors.values() for text in texts)
-            return JsonResponse({"error": said}, status=422)
+                return redirect("web:dataset", dataset.pk)
     return new_page(request, task, form=form)
 
 
@@ -96,16 +92,6 @@ def _receive(form: DatasetForm, task: Task, request: PageRequest) -> Dataset:
     )
 
 
-def _received(request: PageRequest, dataset: Dataset) -> HttpResponse:
-    if _wants_json(request):
-        return JsonResponse({"url": reverse("web:dataset", args=[dataset.pk])}, status=201)
-    return redirect("web:dataset", dataset.pk)
-
-
-def _wants_json(request: PageRequest) -> bool:
-    return request.headers.get("Accept", "").startswith("application/json")
-
-
 @require_GET
 @viewer_page
 def dataset_detail(request: PageRequest, pk: int) -> HttpResponse:
@@ -116,15 +102,20 @@ def dataset_detail(request: PageRequest, pk: int) -> HttpResponse:
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return JsonResponse(dataset.report, headers=headers, json_dumps_params={"indent": 2})
     count_selections([dataset])
+    exports, spec = exports_of(request.user, dataset), spec_of(dataset.task)
     context = {
         "dataset": dataset,
         "view": selector.report_of(dataset),
-        "quality": quality_view(dataset.episodes.all()),
+        "quality": selector.quality_of(dataset),
         "runs": selector.runs_on(dataset),
         "waits": selector.why_waiting(dataset),
+        "mapping": mapping_of(dataset),
+        "instructions": selector.instructions_of(dataset),
         "versions": list(versions_of(dataset)),
         "filter_words": filter_words(dataset),
-        "exports": exports_of(request.user, dataset),
+        "exports": exports,
+        "exports_wait": why_queued(exports),
+        "has_cameras": spec is None or bool(spec.cameras),
         "hub": bool(settings.EFM_HUB_TOKEN),
     }
     return render_page(request, "datasets/detail.html", "datasets/_panels.html", context)

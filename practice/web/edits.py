@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST
 from practice.errors import InvalidError
 from practice.models import Episode
 from practice.selectors import episodes as selectors
+from practice.selectors.datasets import find_dataset
 from practice.selectors.edits import edit_lines, find_edit
 from practice.services import edits as service
 from practice.web.access import PageRequest, operator_page
@@ -106,6 +107,21 @@ def _shown(request: PageRequest, pk: int, *, instruction: str | None = None) -> 
     if instruction not in {None, episode.instruction}:
         return HttpResponse(headers={"HX-Refresh": "true"})
     return render(request, "episodes/_edits.html", edit_context(episode, journey))
+
+
+@require_POST
+@operator_page
+def dataset_reword(request: PageRequest, pk: int) -> HttpResponse:
+    """Give all episodes of a dataset that have one instruction another."""
+    dataset = find_dataset(request.user, pk)
+    count = service.reword_dataset(
+        dataset,
+        request.POST.get("instruction", ""),
+        by=request.user,
+        to=request.POST.get("to", ""),
+    )
+    messages.success(request, f"{plural(count, 'episode')} reworded.")
+    return redirect("web:dataset", pk)
 
 
 def _exclusion(posted: QueryDict) -> bool:

@@ -11,18 +11,22 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_POST, require_safe
 
 from practice.errors import InvalidError, MissingError
+from practice.files import not_modified, ranged, streamed
 from practice.models import Episode, Judgement, User, Verdict
 from practice.selectors import episodes as selectors
 from practice.selectors import replay
 from practice.selectors.edits import edit_lines
 from practice.selectors.episodes import APPROVALS, EpisodeFilter
 from practice.selectors.sheets import camera_sheets
+from practice.selectors.videos import CONTENT_TYPE, camera_video, camera_videos
 from practice.services.labels import approve_episodes, label_episode
 from practice.web.access import PageRequest, operator_page, viewer_page
 from practice.web.formats import plural
 from practice.web.judgements import judgement_context
-from practice.web.ranged import not_modified, ranged
 
+MOST_AT_ONCE = 1 << 19
+"""Bytes of a camera's video that one answer carries to a player, which asks again for more: no more than a browser takes in for a player
+that is not reading, so that the connection is free for the other cameras."""
 APPROVED_WORDS = {True: "approved for training", False: "refused for training", None: "open again"}
 
 
@@ -39,6 +43,7 @@ def episode_list(request: PageRequest) -> HttpResponseBase:
         "orders": [(key, words) for key, (words, _) in selectors.ORDERS.items()],
         "kinds": Episode.Kind.choices,
         "verdicts": [*Verdict.choices, (selectors.UNLABELLED, "Unlabelled")],
+        "outcomes": [*selectors.OUTCOMES],
         "first": selectors.next_in_review(request.user, wanted, None),
         "progress": selectors.review_progress(request.user, wanted),
         "limit": selectors.COUNT_LIMIT,
@@ -132,6 +137,7 @@ def episode_detail(request: PageRequest, pk: int) -> HttpResponseBase:
             "edits": edit_lines(episode),
             "frames": replay.curve_frames(episode),
             "cameras": camera_sheets(episode),
+            "originals": camera_videos(episode),
             "threshold": replay.used_threshold(episode),
             "progress": selectors.review_progress(request.user, journey.wanted)
             if journey.review
@@ -237,3 +243,16 @@ def episode_camera(request: PageRequest, pk: int, number: int) -> HttpResponseBa
     if held is not None:
         return held
     return ranged(request, sheet.content(), tag=sheet.tag, content_type="image/png")
+
+
+@require_safe
+@viewer_page
+def episode_original(request: PageRequest, pk: int, camera: str) -> HttpResponseBase:
+    """What a camera filmed: the mp4 that holds the episode, in ranges."""
+    video = camera_video(selectors.visible_episode(request.user, pk), camera)
+    held = not_modified(request, video.tag)
+    if held is not None:
+        return held
+    return streamed(
+        request, video.path(), tag=video.tag, content_type=CONTENT_TYPE, most=MOST_AT_ONCE
+    )

@@ -60,12 +60,12 @@ def interval(low: object, high: object, digits: int | None = None) -> str:
 
 
 def duration(value: object) -> str:
-    """Write seconds as people say them: "0.35 s", "42 s", "2 min 05 s", "3 h 07 min", "2 d 4 h"."""
+    """Write seconds as people say them: "3.2 ms", "0.35 s", "42 s", "2 min 05 s", "3 h 07 min", "2 d 4 h"."""
     x = value.total_seconds() if isinstance(value, timedelta) else known(value)
     if x is None or x < 0:
         return NOTHING
     if x < 10:
-        return f"{number(x, 0 if x == int(x) else 2 if x < 1 else 1)}{THIN}s"
+        return _moment(x)
     seconds = round(x)
     minutes, rest = divmod(seconds, 60)
     hours, odd_minutes = divmod(minutes, 60)
@@ -77,6 +77,12 @@ def duration(value: object) -> str:
     if not days:
         return f"{hours}{THIN}h {odd_minutes:02d}{THIN}min"
     return f"{days}{THIN}d {odd_hours}{THIN}h"
+
+
+def _moment(x: float) -> str:
+    if 0 < x < 0.01:
+        return f"{number(1000 * x)}{THIN}ms"
+    return f"{number(x, 0 if x == int(x) else 2 if x < 1 else 1)}{THIN}s"
 
 
 def ago(then: datetime, now: datetime) -> str:

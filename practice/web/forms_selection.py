@@ -45,7 +45,7 @@ class SelectionForm(forms.Form):
     )
     unapproved = forms.BooleanField(
         required=False,
-        label="Practice that nobody has approved too",
+        label="Also practice that nobody has approved",
         help_text="What is refused, or known to have failed, stays out all the same.",
     )
     labelled_success = forms.BooleanField(
@@ -63,12 +63,12 @@ class SelectionForm(forms.Form):
         label="Words of the instruction",
         help_text="A part of it, whatever its case.",
     )
-    shortest = _steps("At least")
-    longest = _steps("At most")
+    shortest = _steps("Length, at least")
+    longest = _steps("Length, at most")
     idle = _share("Idle, at most", "Share of steps in which nothing moves; unmeasured stay out.")
     clipped = _share("Clipped, at most", "Share of action values at a bound; unmeasured stay out.")
     duplicates = forms.BooleanField(
-        required=False, initial=True, label="Near-duplicates of an earlier episode too"
+        required=False, initial=True, label="Also near-duplicates of an earlier episode"
     )
 
     def __init__(
@@ -120,4 +120,11 @@ def query_of(wanted: EpisodeFilter, task: Task) -> EpisodeQuery:
         labelled_success=wanted.verdict == "success",
         datasets=(dataset.pk,) if dataset else (),
         runs=(run.pk,) if run else (),
+        words=wanted.words,
+        shortest=_whole(wanted.shortest),
+        longest=_whole(wanted.longest),
     )
+
+
+def _whole(digits: str) -> int | None:
+    return int(digits) if digits else None

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from django import forms
 
 STATES = ("draft", "queued", "running", "paused", "succeeded", "failed", "cancelled")
-DATASET_STATES = ("queued", "validating", "ready", "failed")
+DATASET_STATES = ("queued", "validating", "mapping", "ready", "failed")
 ROBOT_STATES = ("live", "stale", "waiting", "stopped")
 VERDICTS = ("success", "failure", "unsure", None)
 TOKENS = ("ink", "ink-2", "ink-3", "accent", "good", "bad", "warn", "hold", "ch-1", "ch-2", "ch-3")

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 from practice.models import Episode
 from practice.selectors.checkpoints import reward_model, reward_models_of
 from practice.selectors.episodes import visible_episode
+from practice.selectors.workers import why_no_cpu_worker
 from practice.services.judging import ask_judgement
 from practice.web.access import PageRequest, operator_page, viewer_page
 
@@ -20,14 +21,17 @@ SHOWN = 50
 def judgement_context(episode: Episode, chosen: str) -> dict[str, Any]:
     """What the panel of judgements shows; `chosen` is the reward model whose curve is drawn, "" for the recorded one."""
     asked = list(episode.judgements.select_related("reward").order_by("-reward_id"))
-    known = {judgement.reward_id for judgement in asked}
+    # One that failed may be asked again.
+    known = {judgement.reward_id for judgement in asked if not judgement.error}
     models = reward_models_of(episode.task)[:SHOWN]
+    judging = any(not judgement.distance and not judgement.error for judgement in asked)
     return {
         "episode": episode,
         "chosen": chosen,
         "judgements": asked,
         "others": [model for model in models if model.pk not in known],
-        "judging": any(not judgement.distance and not judgement.error for judgement in asked),
+        "judging": judging,
+        "judges_wait": why_no_cpu_worker() if judging else "",
     }
 
 

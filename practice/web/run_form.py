@@ -37,6 +37,7 @@ def run_new(request: PageRequest, slug: str) -> HttpResponse:
         "form": form,
         "task": task,
         "kind": kind,
+        "slug": task.slug,
         "kinds": Run.Kind.choices,
         "lacks": _lacks(form),
     }

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 from practice.models import Run, Task
 from practice.selectors import figures
 from practice.selectors import runs as selector
+from practice.selectors.estimates import expected_cost
 from practice.selectors.selections import versions_for
 from practice.services import runs as service
 from practice.web.access import PageRequest, operator_page, viewer_page
@@ -76,7 +77,7 @@ def _whole(run: Run, start: Any) -> dict[str, Any]:
     drawn = figures.curves(run, start=start.success if start else None)
     settings = selector.settings_of(run)
     return {
-        "axes": [(axis, figures.AXES[axis]) for axis in figures.axes_of(run)],
+        "axes": [(axis, figures.axis_words(run, axis)) for axis in figures.axes_of(run)],
         "curves": [(chart, drawn[chart.id]) for chart in figures.charts_of(run)],
         "log": selector.log_tail(run),
         "settings": settings,
@@ -84,6 +85,7 @@ def _whole(run: Run, start: Any) -> dict[str, Any]:
         "datasets": list(run.datasets.defer("report")),
         "versions": list(versions_for(run)),
         "groups": wall_groups([run]),
+        "expected": expected_cost(run),
     }
 
 

@@ -1,5 +1,7 @@
 """Pages of selections: name a filter over a task's episodes, see what it takes now, change it."""
 
+from typing import Any
+
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
@@ -42,7 +44,7 @@ def selection_count(request: PageRequest, slug: str) -> HttpResponse:
     """How much the form's filter takes now; writes nothing."""
     task = find_task(request.user, slug)
     form = SelectionForm(request.POST, task=task, query=_named(request))
-    return render(request, "datasets/_takes.html", {"takes": _takes(form, task)})
+    return render(request, "datasets/_takes.html", _said(_takes(form, task), task))
 
 
 def _form(
@@ -59,7 +61,7 @@ def _form(
         else:
             return redirect("web:dataset", kept.pk)
     takes = _takes(form, task) if form.is_bound else would_hold(task, query)
-    context = {"form": form, "task": task, "dataset": dataset, "takes": takes}
+    context = {"form": form, "task": task, "dataset": dataset, **_said(takes, task)}
     return render(request, "datasets/selection.html", context)
 
 
@@ -79,6 +81,12 @@ def _takes(form: SelectionForm, task: Task) -> Holding | None:
     if set(form.errors) - {"name"}:
         return None
     return would_hold(task, EpisodeQuery.from_json(form.to_query()))
+
+
+def _said(takes: Holding | None, task: Task) -> dict[str, Any]:
+    """What the count shows; where it is none, whether there is anything to take at all."""
+    none = takes is not None and not takes.episodes
+    return {"takes": takes, "task_is_empty": none and not task.episodes.exists()}
 
 
 def _named(request: PageRequest) -> EpisodeQuery:

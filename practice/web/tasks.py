@@ -8,6 +8,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from practice.errors import PracticeError
 from practice.models import Task
 from practice.selectors import tasks as selector
+from practice.selectors.recording import recorded_bytes
 from practice.services import tasks as service
 from practice.web import errors
 from practice.web.access import PageRequest, operator_page, viewer_page
@@ -62,7 +63,8 @@ def _form(request: PageRequest, task: Task | None) -> HttpResponse:
         else:
             return redirect("web:task", kept.slug)
     defaults = {spec.id: defaults_of(spec) for spec in form.specs.values()}
-    context = {"form": form, "task": task, "defaults": defaults}
+    taken = recorded_bytes(task) if task else 0
+    context = {"form": form, "task": task, "defaults": defaults, "recorded_bytes": taken}
     return render(request, "tasks/form.html", context)
 
 

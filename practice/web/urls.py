@@ -3,13 +3,16 @@
 from django.urls import path
 
 from practice.web import (
+    audit,
     checkpoints,
     datasets,
     edits,
     episodes,
+    estimates,
     exports,
     judgements,
     live,
+    mapping,
     overview,
     people,
     runs,
@@ -17,6 +20,7 @@ from practice.web import (
     sign_in,
     sources,
     tasks,
+    transfers,
 )
 
 app_name = "web"
@@ -43,8 +47,19 @@ urlpatterns = [
     path("tasks/<slug:slug>/selections/new/", selections.selection_new, name="selection_new"),
     path("tasks/<slug:slug>/selections/count/", selections.selection_count, name="selection_count"),
     path("tasks/<slug:slug>/runs/new/", runs.run_new, name="run_new"),
+    path("tasks/<slug:slug>/runs/estimate/", estimates.estimate_new, name="estimate_new"),
+    path("estimates/<int:pk>/", estimates.estimate_detail, name="estimate"),
+    path("estimates/<int:pk>/stop/", estimates.estimate_stop, name="estimate_stop"),
+    path("tasks/<slug:slug>/checkpoints/new/", transfers.checkpoint_new, name="checkpoint_new"),
     path("datasets/", datasets.dataset_list, name="datasets"),
     path("datasets/<int:pk>/", datasets.dataset_detail, name="dataset"),
+    path("datasets/<int:pk>/mapping/", mapping.dataset_mapping, name="dataset_mapping"),
+    path(
+        "datasets/<int:pk>/mapping/check/",
+        mapping.dataset_mapping_check,
+        name="dataset_mapping_check",
+    ),
+    path("datasets/<int:pk>/reword/", edits.dataset_reword, name="dataset_reword"),
     path("datasets/<int:pk>/stop/", sources.dataset_stop, name="dataset_stop"),
     path("datasets/<int:pk>/retry/", sources.dataset_retry, name="dataset_retry"),
     path("datasets/<int:pk>/edit/", selections.selection_edit, name="selection_edit"),
@@ -74,10 +89,21 @@ urlpatterns = [
     path(
         "episodes/<int:pk>/cameras/<int:number>.png", episodes.episode_camera, name="episode_camera"
     ),
+    path(
+        "episodes/<int:pk>/videos/<str:camera>/", episodes.episode_original, name="episode_original"
+    ),
     path("checkpoints/", checkpoints.checkpoint_list, name="checkpoints"),
     path("checkpoints/<int:pk>/", checkpoints.checkpoint_detail, name="checkpoint"),
     path("checkpoints/<int:pk>/evaluate/", checkpoints.checkpoint_evaluate, name="evaluate"),
+    path("checkpoints/<int:pk>/push/", transfers.checkpoint_push, name="checkpoint_push"),
+    path(
+        "checkpoints/imports/<int:pk>/delete/",
+        transfers.checkpoint_import_delete,
+        name="checkpoint_import_delete",
+    ),
+    path("checkpoints/pushes/<int:pk>/delete/", transfers.push_delete, name="push_delete"),
     path("people/", people.people_list, name="people"),
+    path("people/audit/", audit.audit_trail, name="audit"),
     path("people/new/", people.person_new, name="person_new"),
     path("people/<int:pk>/role/", people.person_role, name="person_role"),
     path("people/<int:pk>/active/", people.person_active, name="person_active"),

@@ -1,5 +1,6 @@
 // The keyboard. Three ways to a key:
-//   register({ keys: "r", label: "Refresh", group: "Run", run: () => … })  returns a function that takes it back
+//   register({ keys: "r", label: "Refresh", group: "Run", run: () => … })  returns a function that takes it back;
+//                                          with `does`, the help lists it only where that says true
 //   <button data-key="p">Pause</button>    presses the button; its text is the label unless data-key-label says otherwise;
 //                                          a hint is drawn inside unless data-key-quiet is there
 //   <tbody data-rows> or any [data-rows]   j and k walk its rows ([data-href] or [data-row]), Enter opens
@@ -8,6 +9,8 @@
 
 const ENABLED = "efm-keys";
 const PREFIX_MS = 1200;
+const SIGNS = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓" };
+const FILTER = 'input[type="search"], .filters :is(select, input)';
 const registry = new Map();
 let prefix = null;
 let prefixTimer = 0;
@@ -145,7 +148,10 @@ function collected() {
   for (const element of document.querySelectorAll("[data-key]")) {
     add(element.dataset.keyGroup ?? "This page", element.dataset.key, labelled(element));
   }
-  for (const entry of registry.values()) add(entry.group, entry.keys, entry.label);
+  for (const entry of registry.values()) {
+    const taken = document.querySelector(`[data-key="${CSS.escape(entry.keys)}"]`);
+    if (!taken && (entry.does?.() ?? true)) add(entry.group, entry.keys, entry.label);
+  }
   return groups;
 }
 
@@ -156,7 +162,7 @@ function keyLine(keys, label) {
   term.textContent = label;
   for (const key of keys.split(" ")) {
     const cap = document.createElement("kbd");
-    cap.textContent = key;
+    cap.textContent = SIGNS[key] ?? key;
     detail.append(cap, " ");
   }
   line.append(term, detail);
@@ -185,9 +191,11 @@ export function showHelp() {
 export function start() {
   const group = "Everywhere";
   register({ keys: "?", label: "This help", group, run: showHelp });
-  register({ keys: "j", label: "Next row", group, run: () => walk(1) });
-  register({ keys: "k", label: "Previous row", group, run: () => walk(-1) });
-  register({ keys: "/", label: "Search or filter", group, run: () => document.querySelector('input[type="search"]')?.focus() });
+  const does = () => rowsHere().length > 0;
+  register({ keys: "j", label: "Next row", group, does, run: () => walk(1) });
+  register({ keys: "k", label: "Previous row", group, does, run: () => walk(-1) });
+  const filter = () => document.querySelector(FILTER);
+  register({ keys: "/", label: "Search or filter", group, does: filter, run: () => filter()?.focus() });
   document.addEventListener("keydown", onKeydown);
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-keys-help]")) showHelp();

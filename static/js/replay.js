@@ -1,17 +1,17 @@
-// The replay of one episode: film, curves and numbers under one cursor. Frame i is the observation before action i; the last
-// frame is what the last action led to. Curves are drawn once; moving the cursor writes one custom property.
+// The replay of one episode: pictures, curves and numbers under one cursor. Frame i is the observation before action i; the last
+// frame is what the last action led to.
 
 import { register } from "efm/keys";
+import { startSheet, startVideos } from "efm/replay_cameras";
+import { Clock } from "efm/replay_clock";
+import { drawChannels, drawDistance, startScrubbing } from "efm/replay_curves";
+import { Film } from "efm/replay_film";
 import { formatNumber } from "efm/spark";
 
-const WIDTH = 1000;
-const HEIGHT = 100;
 const SPEED = "efm-replay-speed";
-const SVG = "http://www.w3.org/2000/svg";
-const CHANNELS = 6;
+const GRACE_MS = 700; // once one picture is there, the others are not waited for much longer
 
 const root = document.querySelector("[data-replay]");
-const video = root.querySelector("[data-replay-video]");
 const steps = Number(root.dataset.steps);
 const hz = Number(root.dataset.hz);
 const scrub = root.querySelector("[data-replay-scrub]");
@@ -19,92 +19,76 @@ const count = root.querySelector("[data-replay-count]");
 const speed = root.querySelector("[data-replay-speed]");
 const now = Object.fromEntries([...document.querySelectorAll("[data-now]")].map((output) => [output.dataset.now, output]));
 const readers = []; // functions that write the numbers of frame i somewhere
+const films = [];
 let moments = [];
-let frame = 0;
+let kept = [0, steps]; // the control steps that count, the second exclusive
+let firstShown = null;
 
-// The film
+const clock = new Clock({ steps, hz, ready, onFrame: show, onTick: follow, onState: paintPlaying });
 
-function show(i) {
-  frame = Math.min(Math.max(i, 0), steps);
+function show(frame) {
   root.style.setProperty("--at", steps ? frame / steps : 0);
   scrub.value = frame;
-  count.textContent = `step ${frame} / ${steps}`;
+  count.textContent = `step ${frame} / ${steps}${frame < kept[0] || frame > kept[1] ? ", trimmed off" : ""}`;
   now.time.textContent = formatNumber(frame / hz, 1);
   for (const read of readers) read(frame);
   for (const chip of root.querySelectorAll("[data-moment]")) {
     chip.toggleAttribute("aria-current", Number(chip.dataset.moment) === frame);
   }
-}
-
-// Half a frame in, so that rounding never lands on the one before.
-function seek(i) {
-  video.pause();
-  show(i);
-  video.currentTime = (frame + 0.5) / hz;
+  if (!clock.playing) for (const film of films) film.stand(frame);
 }
 
 function follow() {
-  const next = () => (video.requestVideoFrameCallback ? video.requestVideoFrameCallback(onFrame) : requestAnimationFrame(onFrame));
-  function onFrame(_, picture) {
-    if (video.paused) return;
-    show(Math.floor((picture?.mediaTime ?? video.currentTime) * hz + 0.01));
-    next();
-  }
-  next();
+  for (const film of films) film.follow();
 }
+
+function ready() {
+  if (!films.some((film) => film.waits)) return true;
+  if (firstShown === null && films.some((film) => film.shows)) firstShown = performance.now();
+  return firstShown !== null && performance.now() - firstShown > GRACE_MS;
+}
+
+const seek = (frame) => clock.seek(frame);
 
 function paintPlaying() {
-  const playing = !video.paused && !video.ended;
-  root.querySelector("[data-when-playing]").hidden = !playing;
-  root.querySelector("[data-when-paused]").hidden = playing;
-  root.querySelector("[data-replay-play]").setAttribute("aria-label", playing ? "Pause" : "Play");
+  root.querySelector("[data-when-playing]").hidden = !clock.playing;
+  root.querySelector("[data-when-paused]").hidden = clock.playing;
+  root.querySelector("[data-replay-play]").setAttribute("aria-label", clock.playing ? "Pause" : "Play");
 }
 
-async function play() {
-  try {
-    await video.play();
-  } catch (error) {
-    if (error.name !== "AbortError" && error.name !== "NotAllowedError") fault();
-  }
+function startFilms() {
+  const word = root.querySelector("[data-replay-word]");
+  const say = (words) => {
+    word.textContent = words;
+    word.hidden = !words;
+  };
+  const gone = "The film cannot be shown; curves and numbers still can.";
+  const video = root.querySelector("[data-replay-video]");
+  films.push(new Film(video, { clock, start: 0, fps: hz, last: steps, say, gone }), ...startVideos(root, clock));
 }
 
-function fault() {
-  const text = root.querySelector("[data-replay-fault]");
-  text.textContent = "The film cannot be shown; curves and numbers still can.";
-  text.hidden = false;
-}
-
-function startFilm() {
-  video.addEventListener("play", () => {
-    paintPlaying();
-    follow();
-  });
-  video.addEventListener("pause", paintPlaying);
-  video.addEventListener("ended", () => {
-    show(steps);
-    paintPlaying();
-  });
-  video.addEventListener("error", fault);
-  root.querySelector("[data-replay-play]").addEventListener("click", () => (video.paused ? play() : video.pause()));
+function startControls() {
+  root.querySelector("[data-replay-play]").addEventListener("click", () => (clock.playing ? clock.pause() : clock.play()));
   for (const button of root.querySelectorAll("[data-replay-step]")) {
-    button.addEventListener("click", () => seek(frame + Number(button.dataset.replayStep)));
+    button.addEventListener("click", () => seek(clock.frame + Number(button.dataset.replayStep)));
   }
   scrub.addEventListener("input", () => seek(Number(scrub.value)));
   scrub.addEventListener("pointerup", () => scrub.blur()); // so that letters are keys again
   speed.value = recall() ?? "1";
-  video.playbackRate = video.defaultPlaybackRate = Number(speed.value);
+  clock.rate = Number(speed.value);
   speed.addEventListener("change", () => {
-    video.playbackRate = video.defaultPlaybackRate = Number(speed.value);
+    clock.rate = Number(speed.value);
     remember(speed.value);
     speed.blur();
   });
-  if ("autoplay" in root.dataset && !matchMedia("(prefers-reduced-motion: reduce)").matches) play();
+  document.addEventListener("visibilitychange", () => document.hidden && films.forEach((film) => film.video.pause()));
+  if ("autoplay" in root.dataset && !matchMedia("(prefers-reduced-motion: reduce)").matches) clock.play();
 }
 
 function recall() {
   try {
-    const kept = localStorage.getItem(SPEED);
-    return [...speed.options].some((option) => option.value === kept) ? kept : null;
+    const before = localStorage.getItem(SPEED);
+    return [...speed.options].some((option) => option.value === before) ? before : null;
   } catch {
     return null;
   }
@@ -118,130 +102,14 @@ function remember(value) {
   }
 }
 
-// Curves
-
-function path(name, d, channel) {
-  const element = document.createElementNS(SVG, "path");
-  element.setAttribute("class", name);
-  element.setAttribute("d", d);
-  if (channel !== undefined) element.dataset.ch = (channel % CHANNELS) + 1;
-  return element;
-}
-
-function scale(low, high) {
-  const span = high - low || 1;
-  return (value) => HEIGHT - (HEIGHT * (value - low)) / span;
-}
-
-// Gaps stay gaps: a value nobody knows lifts the pen.
-function line(values, y) {
-  let pen = "M";
-  return values
-    .map((value, i) => {
-      if (value === null) {
-        pen = "M";
-        return "";
-      }
-      const point = `${pen}${((WIDTH * i) / (steps || 1)).toFixed(2)} ${y(value).toFixed(2)}`;
-      pen = "L";
-      return point;
-    })
-    .join("");
-}
-
-function bounds(series) {
-  const known = series.flat().filter((value) => value !== null);
-  return known.length ? [Math.min(...known), Math.max(...known)] : [0, 1];
-}
-
-// Three significant digits, for channels differ by orders of magnitude.
-function significant(value) {
-  if (!Number.isFinite(value ?? NaN)) return formatNumber(null);
-  const size = Math.abs(value);
-  if (size > 0 && size < 1e-3) return value.toExponential(1).replaceAll("-", "\u2212");
-  return value === 0 || size >= 1000 ? formatNumber(value, 0) : String(Number(value.toPrecision(3))).replace("-", "\u2212");
-}
-
-function label(figure, low, high) {
-  figure.querySelector("[data-curve-top]").textContent = significant(high);
-  figure.querySelector("[data-curve-bottom]").textContent = significant(low);
-}
-
-function drawDistance(figure, { distance, spread, threshold }) {
-  const above = distance.map((d, i) => (d === null ? null : d + (spread?.[i] ?? 0)));
-  const below = distance.map((d, i) => (d === null ? null : Math.max(0, d - (spread?.[i] ?? 0))));
-  const high = 1.04 * Math.max(bounds([above])[1], threshold, 1);
-  const y = scale(0, high);
-  const svg = figure.querySelector("svg");
-  if (spread && !distance.includes(null)) {
-    const back = below.map((value, i) => `L${((WIDTH * i) / (steps || 1)).toFixed(2)} ${y(value).toFixed(2)}`).reverse();
-    svg.append(path("band", `${line(above, y)}${back.join("")}Z`));
-  }
-  svg.append(path("threshold", `M0 ${y(threshold)}H${WIDTH}`), path("line", line(distance, y), 0));
-  label(figure, 0, high);
-  readers.push((i) => {
-    now.distance.textContent = formatNumber(distance[i], 1);
-    now.spread.textContent = formatNumber(spread?.[i], 1);
-    now.reward.textContent = i < steps ? formatNumber(distance[i] - distance[i + 1], 2) : "–";
-  });
-}
-
-function drawChannels(figure, { values }) {
-  const svg = figure.querySelector("svg");
-  const chips = [...figure.querySelectorAll("[data-channel]")];
-  const shown = () => values.filter((_, i) => chips[i]?.getAttribute("aria-pressed") !== "false");
-  const draw = () => {
-    const [low, high] = bounds(shown());
-    const y = scale(low, high);
-    const zero = low < 0 && high > 0 ? [path("zero", `M0 ${y(0)}H${WIDTH}`)] : [];
-    const lines = values.map((series, i) => [series, i]).filter(([series]) => shown().includes(series));
-    svg.replaceChildren(...zero, ...lines.map(([series, i]) => path("line", line(series, y), i)));
-    label(figure, low, high);
-  };
-  chips.forEach((chip, i) => {
-    chip.dataset.ch = (i % CHANNELS) + 1;
-    chip.addEventListener("click", () => {
-      chip.setAttribute("aria-pressed", chip.getAttribute("aria-pressed") === "false");
-      draw();
-    });
-    readers.push((at) => {
-      const series = values[i] ?? [];
-      chip.querySelector("output").textContent = significant(series[Math.min(at, series.length - 1)]);
-    });
-  });
-  draw();
-}
-
-function startScrubbing(area) {
-  const at = (event) => {
-    const box = area.getBoundingClientRect();
-    seek(Math.round((steps * (event.clientX - box.left)) / box.width));
-  };
-  area.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || event.target.closest("button")) return;
-    area.setPointerCapture(event.pointerId);
-    at(event);
-  });
-  area.addEventListener("pointermove", (event) => area.hasPointerCapture(event.pointerId) && at(event));
-}
-
-// Cameras: all frames lie on one sheet, of which the one at the cursor is shown, to the pixel.
-
-function startCamera(canvas) {
-  const { columns, every, replayCamera } = canvas.dataset;
-  const { width, height } = canvas;
-  const sheet = new Image();
-  sheet.addEventListener("load", () => {
-    const read = (i) => {
-      const at = Math.floor(i / every);
-      const [x, y] = [(at % columns) * width, Math.floor(at / columns) * height];
-      canvas.getContext("2d").drawImage(sheet, x, y, width, height, 0, 0, width, height);
-    };
-    readers.push(read);
-    read(frame);
-  });
-  sheet.addEventListener("error", () => canvas.closest("figure").remove());
-  sheet.src = replayCamera;
+// What a trim takes off is shaded; a correction changes it without a new page.
+function shade() {
+  const { spanFirst = 0, spanEnd = steps } = document.querySelector("[data-span-first]")?.dataset ?? {};
+  kept = [Number(spanFirst), Number(spanEnd)];
+  root.style.setProperty("--first", steps ? kept[0] / steps : 0);
+  root.style.setProperty("--end", steps ? kept[1] / steps : 1);
+  root.toggleAttribute("data-trimmed", kept[0] > 0 || kept[1] < steps);
+  show(clock.frame);
 }
 
 // Key moments
@@ -269,21 +137,22 @@ function drawMoments(found) {
     list.append(item);
     const mark = momentButton(moment, "");
     mark.style.setProperty("--mark", steps ? moment.step / steps : 0);
-    mark.tabIndex = -1; // the list below offers the same to the keyboard
+    mark.tabIndex = -1; // the list offers the same to the keyboard
     mark.setAttribute("aria-hidden", "true");
     root.querySelector(".curve-marks")?.append(mark);
   }
 }
 
 function jump(by) {
-  const ahead = moments.filter((moment) => (by > 0 ? moment.step > frame : moment.step < frame));
+  const ahead = moments.filter((moment) => (by > 0 ? moment.step > clock.frame : moment.step < clock.frame));
   if (ahead.length) seek(ahead.at(by > 0 ? 0 : -1).step);
 }
 
 async function start() {
-  startFilm();
-  show(0);
-  root.querySelectorAll("[data-replay-camera]").forEach(startCamera);
+  startFilms();
+  startControls();
+  shade();
+  for (const canvas of root.querySelectorAll("[data-replay-camera]")) startSheet(canvas, clock, readers);
   const answer = await fetch(root.dataset.replay, { headers: { Accept: "application/json" } });
   if (!answer.ok) {
     root.querySelector("[data-replay-curves]").textContent = "The recording cannot be read; the shard may be gone.";
@@ -293,17 +162,18 @@ async function start() {
   for (const figure of root.querySelectorAll("[data-curve]")) {
     const { curve } = figure.dataset;
     const vector = replay.curves.find(({ name }) => name === curve);
-    if (curve === "distance" && replay.distance) drawDistance(figure, replay);
-    else if (vector) drawChannels(figure, vector);
-    startScrubbing(figure.querySelector("[data-plot-area]"));
+    if (curve === "distance" && replay.distance) readers.push(drawDistance(figure, replay, steps, now));
+    else if (vector) readers.push(drawChannels(figure, vector, steps));
+    startScrubbing(figure.querySelector("[data-plot-area]"), steps, seek);
   }
   if (now.return) now.return.textContent = formatNumber(replay.return, 2);
   drawMoments(replay.moments);
-  show(frame);
+  show(clock.frame);
 }
 
 register({ keys: "n", label: "Next key moment", group: "Replay", run: () => jump(1) });
 register({ keys: "p", label: "Previous key moment", group: "Replay", run: () => jump(-1) });
 register({ keys: "Home", label: "First frame", group: "Replay", run: () => seek(0) });
 register({ keys: "End", label: "Last frame", group: "Replay", run: () => seek(steps) });
+document.addEventListener("htmx:load", shade);
 start();

@@ -1,4 +1,4 @@
-// The list of episodes: choosing rows for a bulk approval, by mouse, by Shift-click over a span, or with x on the selected row.
+// The list of episodes: its filters; and choosing rows for a bulk approval, by mouse, by Shift-click over a span, or with x on the selected row.
 
 import { register } from "efm/keys";
 
@@ -50,3 +50,15 @@ register({
   },
 });
 paint();
+
+// The filters are drawn anew with the rows: those that a person has unfolded stay so, and the focus stays on the one just changed.
+let unfolded = null;
+document.addEventListener("htmx:beforeSwap", () => {
+  unfolded = document.getElementById("more-filters")?.open ? document.activeElement.id : null;
+});
+document.addEventListener("htmx:afterSwap", () => {
+  const more = document.getElementById("more-filters");
+  if (unfolded === null || !more) return;
+  more.open = true;
+  if (unfolded) document.getElementById(unfolded)?.focus({ preventScroll: true });
+});

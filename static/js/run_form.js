@@ -39,6 +39,39 @@ function start() {
   // A setting that the browser refuses must be seen to be mended.
   form.addEventListener("invalid", (event) => event.target.closest("details")?.setAttribute("open", ""), { capture: true });
   mark();
+  watchCost();
+}
+
+// An estimate stands for the form as it was: what cannot fit is not launched until something changes.
+function watchCost() {
+  const launch = form.querySelector("[data-launch]");
+  let outdated = null; // the estimate since which the form has changed
+
+  function settle() {
+    const cost = document.getElementById("cost");
+    if (outdated && cost.dataset.estimate === outdated) {
+      cost.removeAttribute("data-problem");
+      cost.querySelector("[data-stale]")?.removeAttribute("hidden");
+    }
+    const refused = cost.hasAttribute("data-problem");
+    launch.disabled = refused;
+    launch.title = refused ? cost.querySelector("[role=alert]").textContent.trim() : "";
+  }
+
+  function change(event) {
+    const cost = document.getElementById("cost");
+    if (event.target.name === "name" || !cost.dataset.estimate) return;
+    outdated = cost.dataset.estimate;
+    settle();
+  }
+
+  form.addEventListener("input", change);
+  form.addEventListener("change", change);
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.requestConfig.verb === "post") outdated = null;
+  });
+  document.addEventListener("htmx:afterSettle", settle);
+  settle();
 }
 
 if (form) start();

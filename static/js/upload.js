@@ -81,6 +81,9 @@ async function onSubmit(event) {
   });
   const busy = (is) => {
     status.hidden = !is;
+    // What leaves the form would only pause the upload: the one way to cancel is beside the bar.
+    for (const row of form.querySelectorAll(".form-actions")) row.hidden = is;
+    remind(form, is);
     for (const control of form.querySelectorAll("[type=submit], input")) control.disabled = is;
   };
   form.querySelector("[data-upload-error]").hidden = true;
@@ -99,13 +102,13 @@ async function onSubmit(event) {
 }
 
 // A browser forgets which file was chosen, so that whoever comes back is told to choose it again.
-function remind(form) {
+function remind(form, busy = false) {
   const line = form.querySelector("[data-upload-waiting]");
-  const begun = unfinished(form.dataset.task);
+  const begun = busy ? [] : unfinished(form.dataset.task);
+  if (line) line.hidden = !begun.length;
   if (!line || !begun.length) return;
   const names = begun.map(({ name, share }) => `${name} (${Math.floor(100 * share)} %)`).join(", ");
   line.textContent = `Not finished: ${names}. Choose the same file to go on where it stopped.`;
-  line.hidden = false;
 }
 
 function onDrag(event) {

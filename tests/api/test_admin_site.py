@@ -44,6 +44,15 @@ def test_no_hash_is_shown(ada: User) -> None:
     assert User.objects.get(pk=ada.pk).password not in page
 
 
+def test_the_role_is_enough_to_enter(ada: User, otto: User) -> None:
+    client = Client()
+    client.force_login(ada)
+    assert not ada.is_staff
+    assert client.get("/admin/practice/auditentry/").status_code == 200
+    client.force_login(otto)
+    assert client.get("/admin/practice/auditentry/").status_code == 302
+
+
 def test_staff_without_the_role_see_nothing(otto: User) -> None:
     assert _staff(otto).get("/admin/practice/run/").status_code == 403
 

@@ -16,11 +16,12 @@ from tests.factories import make_dataset, make_run
 
 def test_episodes_are_filtered_and_ordered(viewer: Api) -> None:
     run = make_run()
-    episode_row(run, 1, doubt=0.2, verdict="success")
+    episode_row(run, 1, doubt=0.2, verdict="success", detector_success=True, true_success=False)
     doubtful = episode_row(run, 2, doubt=0.9)
     dataset = make_dataset()
     demo = Episode.Kind.DEMONSTRATION
-    newest = episode_row(None, 3, dataset=dataset, task=dataset.task, kind=demo, approved=True)
+    shared = {"dataset": dataset, "task": dataset.task, "kind": demo, "length": 200}
+    newest = episode_row(None, 3, **shared, approved=True, detector_success=True)
     queries = {
         "": 3,
         "?kind=practice": 2,
@@ -35,11 +36,29 @@ def test_episodes_are_filtered_and_ordered(viewer: Api) -> None:
         f"?task={run.task.slug}": 2,
         f"?task={run.task.slug}&verdict=none": 1,
         "?run=999": 0,
+        "?words=RING": 3,
+        "?words=nowhere": 0,
+        "?shortest=1": 3,
+        "?shortest=100000": 0,
+        "?longest=0": 0,
+        "?outcome=success": 1,
+        "?outcome=failure": 1,
+        "?outcome=unknown": 1,
     }
-    for query, count in queries.items():
-        assert viewer.get(f"episodes/{query}").body["count"] == count, query
+    counts = {query: viewer.get(f"episodes/{query}").body["count"] for query in queries}
+    assert counts == queries
     assert viewer.get("episodes/").body["results"][0]["id"] == newest.pk
     assert viewer.get("episodes/?order=doubt").body["results"][0]["id"] == doubtful.pk
+    longest = viewer.get("episodes/?order=long").body["results"][0]
+    assert (longest["id"], longest["seconds"]) == (newest.pk, 20.0)
+
+
+@pytest.mark.parametrize(
+    "query", ["outcome=maybe", "shortest=-1", "longest=x", "words=" + 201 * "a", "words=%00"]
+)
+def test_a_filter_that_means_nothing_is_refused(viewer: Api, query: str) -> None:
+    answer = viewer.get(f"episodes/?{query}")
+    assert (answer.status, [*answer.error["fields"]]) == (400, [query.split("=", maxsplit=1)[0]])
 
 
 def test_a_label_is_a_row_and_an_earlier_one_stays(operator: Api, otto: User) -> None:

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from practice.models import Dataset, DatasetVersion, Episode, Export, Run, Upload, User
+from practice.models import Dataset, DatasetVersion, Episode, Estimate, Export, Run, Upload, User
 from practice.services.edits import exclude_episodes, trim_episode
 from practice.services.people import issue_token
 from practice.services.selections import create_selection
@@ -41,6 +41,7 @@ COUNTS = {
     "versions/{version}/": 6,
     "versions/{version}/episodes/": 6,
     "episodes/{corrected}/edits/": 6,
+    "estimates/{estimate}/": 4,
     "exports/": 5,
     "exports/{export}/": 4,
     "uploads/": 5,
@@ -71,6 +72,11 @@ def _frozen_and_corrected(dataset: Dataset) -> tuple[DatasetVersion, Episode]:
     freeze(dataset, by=maker).runs.set(dataset.runs.all())
     create_selection(dataset.task, by=maker, name="All", query={})
     return version, demo
+
+
+def _estimate(run: Run) -> Estimate:
+    known = {"task": run.task, "kind": run.kind, "config": run.config, "created_by": run.created_by}
+    return Estimate.objects.create(**known, queued_at=run.queued_at)
 
 
 @pytest.fixture
@@ -105,6 +111,7 @@ def names(vera: User) -> dict[str, object]:
         )
     return {
         "export": export.pk,
+        "estimate": _estimate(run).pk,
         "task": run.task.slug,
         "dataset": dataset.pk,
         "run": run.pk,

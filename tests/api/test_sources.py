@@ -7,7 +7,8 @@ from pytest_django import Settings
 
 from practice.models import Dataset
 from tests.api.conftest import Api
-from tests.factories import make_dataset, make_task
+from tests.examples import dataset_report
+from tests.factories import make_dataset, make_demos, make_task
 
 
 @pytest.fixture
@@ -65,3 +66,38 @@ def test_an_import_is_stopped_and_tried_again(operator: Api) -> None:
     again = operator.post(f"datasets/{dataset.pk}/retry/", {})
     assert (again.status, again.body["state"]) == (202, "queued")
     assert operator.post(f"datasets/{dataset.pk}/retry/", {}).status == 409
+
+
+FEATURES = {
+    "observation.pose": {"dtype": "float32", "shape": [6], "names": None},
+    "action": {"dtype": "float32", "shape": [2], "names": None},
+}
+
+
+def test_a_mapping_is_asked_for_and_given(operator: Api) -> None:
+    report = {**dataset_report(), "features": FEATURES, "fps": 10, "findings": [], "episodes": []}
+    dataset = make_dataset(state=Dataset.State.MAPPING, report=report)
+    asked = operator.get(f"datasets/{dataset.pk}/mapping/")
+    state = next(f for f in asked.body["features"] if f["feature"] == "observation.state")
+    assert (asked.body["fits"], state["chosen"]) == (True, "observation.pose")
+    assert state["candidates"] == ["observation.pose"]
+    wrong = {"mapping": {"observation.state": "observation.nothing"}}
+    refused = operator.send("PUT", f"datasets/{dataset.pk}/mapping/", wrong)
+    assert (refused.status, "observation.nothing" in refused.error["message"]) == (400, True)
+    given = operator.send("PUT", f"datasets/{dataset.pk}/mapping/", {"mapping": {}})
+    assert (given.status, given.body["state"]) == (202, "queued")
+    assert given.body["mapping"]["observation.state"] == "observation.pose"
+    assert operator.get(f"datasets/{dataset.pk}/mapping/").status == 409
+
+
+def test_a_dataset_is_reworded(operator: Api) -> None:
+    dataset = make_demos(count=3)
+    old = dataset.episodes.values_list("instruction", flat=True).first()
+    answer = operator.post(
+        f"datasets/{dataset.pk}/reword/", {"instruction": old, "to": "roll to the ring"}
+    )
+    assert answer.body == {"changed": 3}
+    assert (
+        operator.post(f"datasets/{dataset.pk}/reword/", {"instruction": old, "to": "x"}).status
+        == 400
+    )

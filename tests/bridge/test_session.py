@@ -9,7 +9,8 @@ from django.db import OperationalError
 from models_store.checkpoint import EFMCheckpoint
 from practice import storage
 from practice.bridge import session as bridge
-from practice.bridge.assembly import demonstrations, load_checkpoint
+from practice.bridge.assembly import load_checkpoint
+from practice.bridge.demonstrations import demonstrations
 from practice.bridge.session import Session, patiently
 from practice.embodiments.registry import embodiment
 from practice.errors import LeaseLostError

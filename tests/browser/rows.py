@@ -32,6 +32,7 @@ class Rows:
     client: Client
     task: str
     dataset: int
+    refused: int
     selection: int
     sft: int
     practised: int
@@ -72,7 +73,12 @@ def furnish(stack: Stack, folder: Path) -> Iterator[Rows]:
         client.call(f"episodes/?task={slug}&kind={kind}&limit=1")["results"][0]["id"]
         for kind in ("demonstration", "practice")
     ]
-    places = {"demonstration": episodes[0], "episode": episodes[1], "selection": selection["id"]}
+    places = {
+        "refused": _refused(client, slug, folder),
+        "demonstration": episodes[0],
+        "episode": episodes[1],
+        "selection": selection["id"],
+    }
     yield Rows(client, slug, dataset, **places, **made)
     client.call(f"runs/{made['practising']}/stop/", {})
     client.run(made["practising"])
@@ -83,6 +89,15 @@ def _dataset(stack: Stack, client: Client, slug: str, folder: Path) -> int:
     stack.manage("make_demos", "point-mass", "--episodes", "200", "--out", str(demos))
     dataset = client.upload(slug, demos)
     client.wait(f"datasets/{dataset['id']}/", lambda row: row["state"] == "ready")
+    return int(dataset["id"])
+
+
+def _refused(client: Client, slug: str, folder: Path) -> int:
+    """A dataset of which nothing can be read, under one long word as its name."""
+    broken = folder / f"{64 * 'x'}.zip"
+    broken.write_bytes(b"PK this is no archive")
+    dataset = client.upload(slug, broken)
+    client.wait(f"datasets/{dataset['id']}/", lambda row: row["state"] == "failed")
     return int(dataset["id"])
 
 

@@ -1,5 +1,7 @@
 """Every page, with real rows and a practice going on: quiet console, own host only, keyboard, both schemes, phone width, no shift."""
 
+import re
+
 import pytest
 from django.urls import resolve
 from playwright.sync_api import Page, expect
@@ -21,11 +23,13 @@ PAGES = {
     "task": "/tasks/{task}/",
     "task-edit": "/tasks/{task}/edit/",
     "dataset-new": "/tasks/{task}/datasets/new/",
+    "checkpoint-new": "/tasks/{task}/checkpoints/new/",
     "run-new-sft": "/tasks/{task}/runs/new/?kind=sft",
     "run-new-practice": "/tasks/{task}/runs/new/?kind=practice",
     "run-new-evaluation": "/tasks/{task}/runs/new/?kind=evaluation",
     "datasets": "/datasets/",
     "dataset": "/datasets/{dataset}/",
+    "dataset-refused": "/datasets/{refused}/",
     "selection-new": "/tasks/{task}/selections/new/",
     "selection": "/datasets/{selection}/",
     "selection-edit": "/datasets/{selection}/edit/",
@@ -44,6 +48,7 @@ PAGES = {
     "checkpoint-reward": "/checkpoints/{reward}/",
     "evaluate": "/checkpoints/{policy}/evaluate/",
     "people": "/people/",
+    "audit": "/people/audit/",
     "person-new": "/people/new/",
     "tokens": "/tokens/",
 }
@@ -51,11 +56,14 @@ PAGES = {
 SIGNED_OUT = {"sign-in": "/sign-in/", "sign-in-link": "/sign-in/unknown/"}
 NO_PAGES = {
     *("sign_out", "task_archive", "run_pause", "run_resume", "run_stop", "run_curves", "run_log"),
+    *("estimate_new", "estimate", "estimate_stop"),
     *("dataset_from_folder", "dataset_from_hub", "dataset_stop", "dataset_retry"),
+    *("dataset_mapping", "dataset_mapping_check", "dataset_reword"),
     *("selection_count", "export_new", "export_download", "export_delete"),
+    *("checkpoint_push", "checkpoint_import_delete", "push_delete"),
     *("episode_label", "episode_approve", "episode_replay", "episode_video", "episode_camera"),
     *("episode_exclude", "episodes_exclude", "episode_trim", "episode_reword", "edit_undo"),
-    *("episode_judge", "episode_judgements"),
+    *("episode_judge", "episode_judgements", "episode_original"),
     *("person_role", "person_active", "person_link", "token_new", "token_revoke"),
 }
 """Names of addresses that show no page of their own: verbs, data, films, pictures."""
@@ -219,3 +227,16 @@ def test_the_theme_that_was_chosen_stays(door: Door) -> None:
     page.get_by_role("link", name="Episodes").first.click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     until(page, f"{LIGHTNESS} < 0.2")
+
+
+def test_filters_that_were_unfolded_stay_so(desk: Visit, rows: Rows) -> None:
+    page = desk.page
+    desk.go(rows.address("/episodes/?dataset={dataset}&odd=length"))
+    odd = page.locator("#f-odd")
+    odd.focus()
+    odd.select_option("")
+    expect(page).to_have_url(re.compile("odd=$"))
+    expect(odd).to_be_focused()
+    expect(odd).to_have_value("")
+    page.go_back()
+    expect(odd).to_have_value("length")

@@ -236,7 +236,7 @@ def play_and_scrub(page: Page) -> None:
     expect(count).to_have_text(f"step {steps} / {steps}")
     assert page.locator("[data-now=distance]").inner_text() != before
     page.locator("[data-replay-scrub]").blur()
-    expect(page.locator("[data-replay-fault]")).to_be_hidden()
+    expect(page.locator("[data-replay-word]")).to_be_hidden()
 
 
 def evaluate(visit: Visit, run: str) -> None:

@@ -14,7 +14,8 @@ import redis
 
 from efmweb import cluster, embedded
 from efmweb.errors import ServiceError
-from efmweb.settings.env import read, socket_folder
+from efmweb.settings.env import read
+from efmweb.settings.services import socket_folder
 
 
 def until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:

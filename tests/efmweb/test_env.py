@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from efmweb.settings import env
+from efmweb.settings import env, services
 
 GOOD = {
     "EFM_PRODUCTION": "1",
@@ -71,14 +71,14 @@ def test_the_kept_secret_is_private_and_stays(tmp_path: Path) -> None:
 
 def test_a_long_data_folder_gets_a_short_socket_folder(tmp_path: Path) -> None:
     short, long = Path("/srv/efm"), Path("/srv") / ("deep/" * 30)
-    assert env.socket_folder(short) == short / "run"
-    assert len(str(env.socket_folder(long))) <= env.LONGEST_SOCKET_FOLDER
-    assert env.socket_folder(long) != env.socket_folder(long / "x")
+    assert services.socket_folder(short) == short / "run"
+    assert len(str(services.socket_folder(long))) <= services.LONGEST_SOCKET_FOLDER
+    assert services.socket_folder(long) != services.socket_folder(long / "x")
 
 
 def test_the_database_url_is_taken_as_given() -> None:
     found = env.read({"DATABASE_URL": "postgres://ann:pw@db.lab:5433/robots", "EFM_DB_POOL": "4"})
-    config = env.database(found)
+    config = services.database(found)
     assert (config["HOST"], str(config["PORT"]), config["NAME"]) == ("db.lab", "5433", "robots")
     assert config["CONN_MAX_AGE"] == 0
     assert config["OPTIONS"]["pool"]["max_size"] == 4
@@ -86,7 +86,7 @@ def test_the_database_url_is_taken_as_given() -> None:
 
 def test_another_database_engine_is_refused() -> None:
     with pytest.raises(ImproperlyConfigured, match="must begin with postgres://"):
-        env.database(env.read({"DATABASE_URL": "sqlite:///efm.db"}))
+        services.database(env.read({"DATABASE_URL": "sqlite:///efm.db"}))
 
 
 @pytest.mark.parametrize(
@@ -97,4 +97,4 @@ def test_another_database_engine_is_refused() -> None:
     ],
 )
 def test_celery_is_told_the_redis_url_in_its_own_spelling(url: str, broker: str) -> None:
-    assert env.broker_url(url) == broker
+    assert services.broker_url(url) == broker

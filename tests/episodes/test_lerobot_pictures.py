@@ -194,8 +194,7 @@ def stored_as(**changes: Any) -> Bend:
 
 
 REFUSED: list[tuple[str, Bend, str, str]] = [
-    ("video", stored_as(dtype="video"), INFO, "is stored as video; export the dataset with images"),
-    ("other size", stored_as(shape=[6, 9, 3]), INFO, "has shape (6, 9, 3); the embodiment has"),
+    ("video", stored_as(dtype="video"), INFO, "video_path is None; v3.0 has 'videos/{video_key}"),
     ("grey", stored_as(shape=[6, 8, 1]), INFO, "pictures are read as (height, width, 3)"),
     ("huge", stored_as(shape=[10**6, 10**6, 3]), INFO, "declares pictures of (1000000, 1000000"),
     ("lacking", lambda g: g.info["features"].pop(CAMERA), INFO, f"has no camera '{CAMERA}'"),
@@ -225,6 +224,37 @@ def test_a_camera_that_cannot_be_read_refuses_the_dataset_in_one_sentence(
     bend(golden)
     found_file, said = only_error(validate_dataset(golden.write(tmp_path), expect=EXPECT))
     assert (found_file, reason in said) == (file, True), said
+
+
+@pytest.mark.parametrize(
+    ("size", "severity", "reason"),
+    [
+        ((3, 4), "info", "of 6 x 8 pixels is resized to 3 x 4"),
+        ((3, 8), "warning", "of 6 x 8 pixels is resized to 3 x 8, which squeezes what it shows by"),
+    ],
+)
+def test_a_camera_of_another_size_is_resized_and_said(
+    tmp_path: Path, size: tuple[int, int], severity: str, reason: str
+) -> None:
+    root = add_camera(Golden(), pictures()).write(tmp_path)
+    expect = Expectations({CAMERA: (*size, 3), STATE: (3,), "action": (2,)}, 10)
+    report = validate_dataset(root, expect=expect)
+    assert [(f.severity, reason in f.reason) for f in report.findings] == [(severity, True)]
+    read = np.concatenate(
+        [e.observation[CAMERA][:-1] for e in read_episodes(root, report, expect=expect)]
+    )
+    high, wide = 6 // size[0], 8 // size[1]
+    means = pictures().reshape(20, size[0], high, size[1], wide, 3).mean(axis=(2, 4))
+    np.testing.assert_allclose(read, means, atol=1)
+
+
+def test_the_picture_after_the_last_action_is_resized_too(tmp_path: Path) -> None:
+    write(tmp_path / "set", [seen(0)])
+    expect = Expectations({CAMERA: (3, 4, 3), STATE: (3,), "action": (2,)}, 10)
+    report = validate_dataset(tmp_path / "set", expect=expect)
+    [read] = read_episodes(tmp_path / "set", report, expect=expect)
+    means = seen(0).observation[CAMERA].reshape(5, 3, 2, 4, 2, 3).mean(axis=(2, 4))
+    np.testing.assert_allclose(read.observation[CAMERA], means, atol=1)
 
 
 def test_more_pictures_than_can_be_read(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from practice.episodes.lerobot_arrays import read_arrays
 from practice.episodes.lerobot_meta import open_dataset
-from practice.episodes.lerobot_read import read_episodes, scan
+from practice.episodes.lerobot_read import read_episodes
+from practice.episodes.lerobot_rows import scan
 from practice.episodes.lerobot_validate import validate_dataset
 from tests.episodes.golden import DATA, FPS, INSTRUCTIONS, Golden
 
@@ -89,7 +90,7 @@ def test_batches_do_not_change_what_is_read(
 ) -> None:
     root = Golden().write(tmp_path)
     whole = read_arrays(root, validate_dataset(root))
-    monkeypatch.setattr("practice.episodes.lerobot_read._BATCH_ROWS", 3)
+    monkeypatch.setattr("practice.episodes.lerobot_rows._BATCH_ROWS", 3)
     report = validate_dataset(root)
     assert report.ok
     assert [len(rows.episode) for rows in scan(open_dataset(root), DATA, ["action"])][:2] == [3, 3]

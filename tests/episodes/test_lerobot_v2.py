@@ -2,42 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from practice.episodes.lerobot_meta import open_dataset
+from practice.episodes.lerobot_json import storable
 from practice.episodes.lerobot_read import read_episodes
-from practice.episodes.lerobot_v2 import DATA_PATH, VIDEO_PATH
 from practice.episodes.lerobot_validate import validate_dataset
 from tests.episodes.golden import INSTRUCTIONS, Golden, only_error
-
-FRONT = "observation.images.front"
-
-
-def lines(rows: list[dict[str, Any]]) -> str:
-    return "".join(json.dumps(row) + "\n" for row in rows)
-
-
-def write_v2(root: Path, golden: Golden, version: str = "v2.1") -> Path:
-    """The golden dataset's numbers in the older layout."""
-    info = golden.info | {"codebase_version": version, "data_path": DATA_PATH}
-    (root / "meta").mkdir(parents=True)
-    (root / "data/chunk-000").mkdir(parents=True)
-    (root / "meta/info.json").write_text(json.dumps(info))
-    tasks = [{"task_index": i, "task": text} for i, text in enumerate(INSTRUCTIONS)]
-    (root / "meta/tasks.jsonl").write_text(lines(tasks))
-    named = zip(golden.episodes["tasks"], golden.lengths, strict=True)
-    rows = [{"episode_index": i, "tasks": t, "length": n} for i, (t, n) in enumerate(named)]
-    (root / "meta/episodes.jsonl").write_text(lines(rows))
-    table = pa.table({n: pa.array(golden.data[n], golden.types[n]) for n in golden.data})
-    for i, length in enumerate(golden.lengths):
-        file = root / f"data/chunk-000/episode_{i:06d}.parquet"
-        pq.write_table(table.slice(golden.row(i, 0), length), file)
-    return root
+from tests.episodes.golden_video import lines, write_v2
 
 
 @pytest.mark.parametrize("version", ["v2.1", "v2.0"])
@@ -105,18 +78,19 @@ def test_an_instruction_that_is_a_number_is_refused(tmp_path: Path) -> None:
     assert [episode.index for episode in validate_dataset(root).kept()] == [1, 3]
 
 
+@pytest.mark.parametrize("text", ["push\0it", "half \ud83d"])
+def test_an_instruction_that_no_database_keeps_is_refused(tmp_path: Path, text: str) -> None:
+    root = write_v2(tmp_path / "d", Golden())
+    tasks = [{"task_index": 0, "task": text}, {"task_index": 1, "task": INSTRUCTIONS[1]}]
+    (root / "meta/tasks.jsonl").write_text(lines(tasks))
+    report = validate_dataset(root)
+    assert [episode.index for episode in report.kept()] == [1, 3]
+    assert "holds a NUL byte or half a character" in report.episodes[0].reasons[0]
+    assert storable(report.to_json())
+
+
 def test_only_the_documented_paths_are_accepted(tmp_path: Path) -> None:
     root = write_v2(tmp_path / "d", Golden())
     info = json.loads((root / "meta/info.json").read_text())
     (root / "meta/info.json").write_text(json.dumps(info | {"data_path": "/etc/{episode_index}"}))
     assert "data_path is '/etc/" in only_error(validate_dataset(root))[1]
-
-
-def test_a_camera_stored_as_video_has_one_file_an_episode(tmp_path: Path) -> None:
-    golden = Golden()
-    golden.info["features"][FRONT] = {"dtype": "video", "shape": [4, 4, 3], "names": None}
-    golden.info["video_path"] = VIDEO_PATH
-    video = open_dataset(write_v2(tmp_path / "d", golden)).episodes.videos[FRONT]
-    assert video.file[4] == f"videos/chunk-000/{FRONT}/episode_000004.mp4"
-    assert video.start.tolist() == [0.0] * 5
-    np.testing.assert_allclose(video.end, np.array(golden.lengths) / 10)

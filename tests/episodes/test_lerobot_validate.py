@@ -103,6 +103,7 @@ def test_a_bad_episode_is_named_and_the_others_are_kept(
         ("  ", "its text is empty"),
         (None, "its text is empty"),
         ("x" * 1001, "1001 characters"),
+        ("push\0it", "'push\\x00it' holds a NUL byte or half a character: write it without"),
     ],
 )
 def test_an_instruction_that_is_none(tmp_path: Path, text: str | None, reason: str) -> None:
@@ -148,7 +149,10 @@ DATASET_FAULTS: list[tuple[str, Bend, str, str]] = [
     ("slash in name", feature("a/b", **HUGE), INFO, "without '/'"),
     ("path template", info("data_path", "../{chunk_index}"), INFO, "data_path is '../{chunk"),
     ("no action", lambda g: g.info["features"].pop("action"), INFO, "no numeric 'action'"),
-    ("no state", lambda g: g.info["features"].pop("observation.state"), INFO, "cameras alone"),
+    ("no state", lambda g: g.info["features"].pop("observation.state"), INFO, "no 'observation.'*"),
+    ("NUL in a name", feature("action", names=["a\0", "b"]), INFO, "names that are neither text"),
+    ("NaN in a name", feature("action", names=[float("nan")]), INFO, "names that are neither text"),
+    ("NUL in the robot", info("robot_type", "arm\0"), INFO, "robot_type is 'arm\\x00'"),
     ("no timestamp", lambda g: g.info["features"].pop("timestamp"), INFO, "lacks 'timestamp'"),
     ("frames differ", info("total_frames", 21), INFO, "lengths add up to 20"),
     ("episodes differ", info("total_episodes", 6), INFO, "meta/episodes has 5 rows"),
@@ -236,8 +240,11 @@ def test_the_embodiment_decides_what_fits(tmp_path: Path) -> None:
 
 def test_what_is_left_alone_is_said(tmp_path: Path) -> None:
     golden = Golden()
-    camera = {"dtype": "video", "shape": [480, 640, 3], "names": ["height", "width", "channels"]}
-    golden.info["features"]["observation.images.front"] = camera
+    camera = {"dtype": "video", "shape": [480, 640, 1], "names": ["height", "width", "channels"]}
+    golden.info["features"]["observation.images.depth"] = camera
+    golden.info["video_path"] = (
+        "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
+    )
     root = golden.write(tmp_path)
     (root / "meta/stats.json").write_text("{broken")
     spare = root / "data/chunk-000/file-007.parquet"
@@ -249,7 +256,7 @@ def test_what_is_left_alone_is_said(tmp_path: Path) -> None:
         ("warning", "meta/stats.json"),
         ("warning", "data/chunk-000/file-007.parquet"),
     }
-    assert "camera 'observation.images.front' is not read" in report.findings[0].reason
+    assert "camera 'observation.images.depth' is not read" in report.findings[0].reason
 
 
 def test_a_report_survives_json(tmp_path: Path) -> None:

@@ -148,7 +148,8 @@ finite = st.floats(-1e6, 1e6, width=32)
 
 @st.composite
 def some_episodes(draw: st.DrawFn) -> list[Episode]:
-    words = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
+    letters = st.characters(codec="utf-8", exclude_characters="\0")
+    words = st.text(letters, min_size=1, max_size=20)
     instructions = words.filter(lambda text: text.strip() and not text.strip().isdigit())
     made = []
     for i in range(draw(st.integers(1, 4))):

@@ -32,14 +32,15 @@ def made(*, trace: bool) -> Fleet:
     return fleet(Dots(), trace=trace)
 
 
-def learned(batch: Batch) -> tuple[float, dict[str, float], list[Tensor]]:
+def learned(
+    batch: Batch, config: PracticeConfig | None = None
+) -> tuple[float, dict[str, float], list[Tensor]]:
     """Loss, drift and gradients of a fresh policy."""
     model: EFM = checkpoint(Dots()).build()
-    loss = reinforce.policy_loss(model, batch, PracticeConfig())
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss = reinforce.add_gradient(model, batch, config or PracticeConfig())
     drift = reinforce.drift(model, checkpoint(Dots(), seed=0).build(), batch)
     grown = [parameter.grad for parameter in model.policy_parameters()]
-    return float(loss.detach()), drift, [grad for grad in grown if grad is not None]
+    return loss, drift, [grad for grad in grown if grad is not None]
 
 
 @pytest.mark.parametrize("way", [by_episode, by_window])
@@ -71,3 +72,12 @@ def test_no_picture_is_looked_at_again(way: Way, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(CompactEFM, "look", refuse)
     learned(batch)
+
+
+def test_an_update_in_parts_has_the_gradient_of_the_whole() -> None:
+    batch = by_window().batch
+    config = PracticeConfig(normalise_returns="scale", clip_returns=2.0)
+    whole, parts = (learned(batch, config.replace(accumulate=count)) for count in (1, 4))
+    assert parts[0] == pytest.approx(whole[0], rel=1e-4, abs=1e-7)
+    for a, b in zip(parts[2], whole[2], strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-6)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from models_store.efm import SmallEFM
 from models_store.state_file import load_tree, save_tree
 from practice.embodiments.interface import Scenes, ShowsScenes
 from practice.learning.config import SFTConfig
@@ -108,7 +109,9 @@ def test_new_heads_are_calibrated_to_what_is_seen_and_old_ones_are_left(
     short = CONFIG.replace(steps=30, grounding_steps=30, calibrate=True)
     first = run(data, short)[0].checkpoints()["policy"]
     looked = Looked(Rows(data, "cpu", inputs=(CAMERA, STATE), arrival="end", mirror=SPEC.mirror))
-    looked.look(first.build(), len(data))
+    looker = first.build()
+    assert isinstance(looker, SmallEFM)
+    looked.look(looker, len(data))
     spread = first.weights["seen_std"]
     # Some rows are held out, so nearly the same.
     torch.testing.assert_close(spread, looked.seen.std(dim=0).clamp(min=1e-3), rtol=0.2, atol=0.02)
@@ -166,6 +169,7 @@ def test_a_model_that_would_stay_blind_is_refused(data: Demonstrations) -> None:
 
 def test_rows_looked_at_once_make_the_same_batches(data: Demonstrations) -> None:
     model = run(data)[0].checkpoints()["policy"].build()
+    assert isinstance(model, SmallEFM)
     rows = Rows(data, "cpu", inputs=model.spec.inputs, arrival="end", mirror=SPEC.mirror)
     looked = Looked(rows)
     while not looked.finished:

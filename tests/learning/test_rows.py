@@ -53,3 +53,14 @@ def test_the_frame_before_and_arrival_come_from_the_order_of_rows(data: Demonstr
     assert (data.steps_to_go[last - 3] == 1).all()
     assert (data.steps_to_end[last - 2] == 2).all()
     assert data.acted.sum() == len(data) - len(last)
+
+
+def test_of_large_pictures_fewer_are_looked_at_together(data: Demonstrations) -> None:
+    small = Rows(data, "cpu", inputs=(CAMERA, STATE), previous=(CAMERA,))
+    assert small.at_once(512) == 512
+    large = replace(
+        data, observation=data.observation | {CAMERA: np.zeros((1, 1024, 2048, 3), np.uint8)}
+    )
+    assert Rows(large, "cpu", inputs=(CAMERA, STATE)).at_once(512) == 5
+    assert Rows(large, "cpu", inputs=(CAMERA, STATE), previous=(CAMERA,)).at_once(512) == 2
+    assert Rows(data, "cpu", inputs=(STATE,)).at_once(512) == 512

@@ -44,6 +44,12 @@ def seen(rows: int, seed: int = 0) -> dict[str, Tensor]:
     } | {STATE: torch.randn(rows, 2, generator=generator), "observation.truth": torch.ones(rows, 9)}
 
 
+def built(checkpoint: EFMCheckpoint) -> CompactEFM:
+    model = checkpoint.build()
+    assert isinstance(model, CompactEFM)
+    return model
+
+
 def told(*index: int) -> Instructions:
     return Instructions(TEXTS, np.array(index, dtype=np.int64))
 
@@ -91,9 +97,9 @@ def test_a_file_keeps_the_order_of_features(tmp_path: Path) -> None:
     made = EFMCheckpoint.new(spec, replace(NORM, observation=moments), seed=1)
     made.save(tmp_path / "one")
     given = seen(3) | {other: torch.randn(3, 3), side: torch.zeros(3, 8, 8, 3, dtype=torch.uint8)}
-    one, two = (c.build().judge for c in (made, EFMCheckpoint.load(tmp_path / "one")))
+    one, two = (built(c).judge for c in (made, EFMCheckpoint.load(tmp_path / "one")))
     looks = [
-        c.build().look(given, told(0, 1, 2)) for c in (made, EFMCheckpoint.load(tmp_path / "one"))
+        built(c).look(given, told(0, 1, 2)) for c in (made, EFMCheckpoint.load(tmp_path / "one"))
     ]
     assert torch.equal(*looks)
     assert torch.equal(one(looks[0]).logits, two(looks[1]).logits)
@@ -181,8 +187,8 @@ def test_without_tokens_actions_are_numbers_and_temperature_is_their_variance(
 
 def test_calibrated_heads_see_differences_in_units_of_their_spread(tmp_path: Path) -> None:
     made = EFMCheckpoint.new(replace(SPEC, calibrated=True), NORM, seed=1)
-    plain = EFMCheckpoint.new(SPEC, NORM, seed=1).build()
-    model = made.build()
+    plain = built(EFMCheckpoint.new(SPEC, NORM, seed=1))
+    model = built(made)
     sight = model.look(seen(64), told(*[0, 1] * 32)).detach()
     assert torch.equal(model.act(sight).mode(), plain.act(sight).mode())  # nothing is known yet
     model.calibrate(sight)
@@ -190,7 +196,7 @@ def test_calibrated_heads_see_differences_in_units_of_their_spread(tmp_path: Pat
     torch.testing.assert_close(model.judge(sight).logits, plain.judge(scaled).logits)
     weights = {name: values.detach().clone() for name, values in model.state_dict().items()}
     replace(made, weights=weights).save(tmp_path / "one")
-    back = EFMCheckpoint.load(tmp_path / "one").build()
+    back = built(EFMCheckpoint.load(tmp_path / "one"))
     assert torch.equal(back.judge(sight).logits, model.judge(sight).logits)
     plain.calibrate(sight)
     torch.testing.assert_close(plain.judge(scaled).logits, model.judge(sight).logits)

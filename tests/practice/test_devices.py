@@ -33,7 +33,8 @@ def test_the_listing_becomes_devices_and_queues() -> None:
     found = parse_nvidia_smi(LISTING)
     assert [(device.kind, device.index) for device in found] == [("h100", 0), ("a100", 1)]
     assert gpu_queues(found) == ["gpu", "gpu.a100", "gpu.h100"]
-    assert found[0].environment() == {"CUDA_VISIBLE_DEVICES": "GPU-aaa"}
+    assert devices.environment(found[:1]) == {"CUDA_VISIBLE_DEVICES": "GPU-aaa"}
+    assert devices.environment(found) == {"CUDA_VISIBLE_DEVICES": "GPU-aaa,GPU-bbb"}
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_without_a_gpu_the_cpu_counts_as_one(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("PATH", "")
     (only,) = devices.visible_devices()
     assert only.kind == "cpu"
-    assert only.environment() == {"CUDA_VISIBLE_DEVICES": ""}
+    assert devices.environment([only]) == {"CUDA_VISIBLE_DEVICES": ""}
     assert gpu_queues([only]) == ["gpu", "gpu.cpu"]
 
 
@@ -71,3 +72,29 @@ def test_a_device_has_one_run_at_a_time() -> None:
         order.append("first")
     thread.join(timeout=10)
     assert order == ["first", "second"]
+
+
+@pytest.mark.parametrize(("count", "lent"), [(1, 1), (2, 2), (0, 3), (9, 3)])
+def test_a_run_may_have_several_devices_and_at_most_all(count: int, lent: int) -> None:
+    slots = DeviceSlots([Device("h100", "NVIDIA H100", index) for index in range(3)])
+    with slots.take(count) as taken:
+        assert len(set(taken)) == lent
+    with slots.take(3) as taken:
+        assert [device.index for device in sorted(taken, key=lambda one: one.index)] == [0, 1, 2]
+
+
+def test_who_wants_several_waits_for_all_of_them() -> None:
+    slots = DeviceSlots([Device("h100", "NVIDIA H100", index) for index in range(2)])
+    order: list[str] = []
+
+    def both() -> None:
+        with slots.take(2):
+            order.append("both")
+
+    with slots.take():
+        thread = threading.Thread(target=both)
+        thread.start()
+        thread.join(timeout=0.05)
+        order.append("one")
+    thread.join(timeout=10)
+    assert order == ["one", "both"]

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 import pytest
 
 from practice.models import Run, RunPoint
-from practice.selectors.figures import AXES, MOST_POINTS, axes_of, charts_of, curves
+from practice.selectors.figures import AXES, MOST_POINTS, axes_of, charts_of, curves, measures_of
 from tests.factories import make_points, make_run
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +54,16 @@ def _with_colours(value: Any) -> Any:
     if isinstance(value, list):
         return [_with_colours(each) for each in value]
     return "#888888" if isinstance(value, str) and value.startswith("var(--ch-") else value
+
+
+def test_kept_values_are_called_as_in_the_charts() -> None:
+    kept = {"oddness_x": 1.0, "eval_ci_low": 0.4, "eval_success": 0.5, "eval_ci_high": 0.6}
+    success, odd = measures_of(kept)
+    assert success.label.startswith("Success rate, evaluation")
+    assert (success.value, success.low, success.high, success.share) == (0.5, 0.4, 0.6, True)
+    assert (odd.label, odd.value) == ("oddness x", 1.0)
+    [loss] = measures_of({"val_loss_bc": 2.0})
+    assert (loss.label, loss.unit) == ("Behavioural cloning loss, validation", "nats")
 
 
 def test_success_is_in_per_cent_with_its_interval() -> None:

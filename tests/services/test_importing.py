@@ -15,7 +15,8 @@ from practice.episodes.lerobot_write import write_dataset
 from practice.episodes.recorder import read_episode
 from practice.fleet.dataset import write_demonstrations
 from practice.models import Dataset, Episode, Task, User
-from practice.services import importing
+from practice.selectors.mapping import mapping_of
+from practice.services import import_episodes
 from practice.services.datasets import receive_upload
 from practice.services.importing import import_dataset
 from tests.episodes.episodes import same_arrays
@@ -89,6 +90,14 @@ def test_a_missing_file_is_named_and_nothing_is_kept(
     assert not list(storage.blobs().list("datasets/"))
 
 
+def test_what_is_no_archive_is_called_as_its_owner_calls_it(otto: User) -> None:
+    dataset = _received(b"PK this is no archive", otto)
+    import_dataset(dataset.pk)
+    dataset.refresh_from_db()
+    assert dataset.state == Dataset.State.FAILED
+    assert dataset.error.startswith("demos.zip: is not a readable .zip")
+
+
 def test_a_truncated_parquet_is_named(demonstrations: bytes, otto: User) -> None:
     dataset = _received(_without(demonstrations, "data/", instead=b"PAR1 cut short"), otto)
     import_dataset(dataset.pk)
@@ -113,12 +122,16 @@ def test_a_pickle_is_reported_and_never_opened(
     assert not (tmp_path / "opened").exists()
 
 
-def test_another_rate_than_the_task_has_is_refused(demonstrations: bytes, otto: User) -> None:
+def test_another_rate_than_the_task_has_waits_for_a_person(
+    demonstrations: bytes, otto: User
+) -> None:
     dataset = _received(demonstrations, otto, make_task(control_hz=25.0))
     import_dataset(dataset.pk)
     dataset.refresh_from_db()
-    assert dataset.state == Dataset.State.FAILED
-    assert "25" in dataset.error
+    assert (dataset.state, dataset.episodes.count()) == (Dataset.State.MAPPING, 0)
+    view = mapping_of(dataset)
+    assert view is not None
+    assert "25" in str(view.fit.rate)
 
 
 def test_a_dataset_that_another_worker_holds_is_left_alone(
@@ -175,7 +188,7 @@ def _camera_task() -> Task:
 def test_pictures_come_in_with_a_simulators_truth_and_without(
     otto: User, without: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "SHARD_BYTES", 200_000)  # two episodes
+    monkeypatch.setattr(import_episodes, "SHARD_BYTES", 200_000)  # two episodes
     dataset = _received(_seeing(without=without), otto, _camera_task())
     import_dataset(dataset.pk)
     dataset.refresh_from_db()

@@ -7,8 +7,9 @@ import pytest
 from django.utils import timezone
 
 from practice.errors import LeaseLostError
-from practice.models import Dataset, Run, User
+from practice.models import Checkpoint, Dataset, Judgement, Run, User
 from practice.services import enqueue
+from practice.services.judging import JUDGE_PATIENCE
 from practice.services.leases import (
     LEASE,
     MAX_STRIKES,
@@ -20,7 +21,14 @@ from practice.services.leases import (
     requeue_expired,
 )
 from practice.services.runs import pause_run, stop_run
-from tests.factories import make_dataset, make_run, make_running, make_worker
+from tests.factories import (
+    make_checkpoint,
+    make_dataset,
+    make_episodes,
+    make_run,
+    make_running,
+    make_worker,
+)
 from tests.services.conftest import Committed, Sent
 
 S = Run.State
@@ -189,8 +197,23 @@ def test_an_idle_slot_belongs_to_a_worker_that_is_heard_and_listens() -> None:
 def test_a_dataset_whose_worker_fell_silent_is_sent_again(state: str, sent: Sent) -> None:
     dataset = make_dataset(state=state, lease_expires_at=timezone.now() - LONG_AGO)
     make_dataset(state=state, lease_expires_at=timezone.now() + LONG_AGO)
-    make_dataset(lease_expires_at=timezone.now() - LONG_AGO)
+    make_dataset()
+    make_dataset(state=Dataset.State.FAILED, lease_expires_at=timezone.now() - LONG_AGO)
     assert requeue_expired() == 1
     dataset.refresh_from_db()
     assert dataset.state == Dataset.State.QUEUED
     assert sent.jobs == [(enqueue.VALIDATE_DATASET, dataset.pk, "cpu")]
+
+
+def test_a_judgement_of_which_nothing_is_heard_is_sent_again(sent: Sent) -> None:
+    [episode] = make_episodes(count=1)
+    asked = Judgement.objects.create(
+        episode=episode, reward=make_checkpoint(kind=Checkpoint.Kind.REWARD)
+    )
+    assert requeue_expired() == 0
+    long_ago = timezone.now() - JUDGE_PATIENCE - timedelta(seconds=1)
+    Judgement.objects.update(asked_at=long_ago)
+    assert [requeue_expired(), requeue_expired()] == [1, 0]
+    assert sent.jobs == [(enqueue.JUDGE_EPISODE, asked.pk, "cpu")]
+    Judgement.objects.update(asked_at=long_ago, error="It looks at observation.force.")
+    assert requeue_expired() == 0, "a failure waits for a person"

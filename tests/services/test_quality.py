@@ -1,15 +1,19 @@
 """Quality beside the rows: measured after an import, on demand, and for practice as it is recorded."""
 
 from dataclasses import replace
+from datetime import timedelta
 from io import StringIO
 
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from practice import events, storage
 from practice.models import Dataset, Episode
 from practice.selectors.membership import EpisodeQuery
+from practice.services import enqueue
+from practice.services.leases import requeue_expired
 from practice.services.quality import (
     episode_quality,
     judge_dataset,
@@ -65,6 +69,29 @@ def test_a_shard_that_is_gone_leaves_its_episodes_unmeasured() -> None:
 
 def test_a_dataset_that_is_gone_is_left_alone() -> None:
     assert judge_dataset_by_id(12345) == 0
+
+
+def test_a_lost_message_is_sent_again_until_the_dataset_is_measured(committed: Committed) -> None:
+    dataset, rows = mixed()
+    past = timezone.now() - timedelta(seconds=1)
+    Dataset.objects.filter(pk=dataset.pk).update(lease_expires_at=past)
+    with committed() as sent:
+        assert [requeue_expired(), requeue_expired()] == [1, 0]
+    assert sent.jobs == [(enqueue.JUDGE_QUALITY, dataset.pk, "cpu")]
+    assert judge_dataset_by_id(dataset.pk) == len(rows)
+    assert judge_dataset_by_id(dataset.pk) == 0, "a second message finds nothing to do"
+    assert requeue_expired() == 0
+
+
+def test_a_measurement_leaves_the_lease_of_an_import_alone() -> None:
+    dataset, _ = mixed()
+    held = timezone.now()
+    Dataset.objects.filter(pk=dataset.pk).update(
+        state=Dataset.State.VALIDATING, lease_expires_at=held
+    )
+    judge_dataset(dataset)
+    dataset.refresh_from_db()
+    assert dataset.lease_expires_at == held
 
 
 def test_a_selection_without_duplicates_takes_the_unmeasured() -> None:

@@ -13,7 +13,7 @@ from practice.errors import ConflictError, ForbiddenError, InvalidError
 from practice.fleet.dataset import write_demonstrations
 from practice.models import Dataset, Task, User
 from practice.selectors.folders import found_datasets
-from practice.services import importing
+from practice.services import import_episodes, importing
 from practice.services.importing import import_dataset
 from practice.services.sources import receive_folder, receive_hub, retry_import, stop_import
 from tests.episodes.hub_stand_in import COMMIT, StandInHub
@@ -199,7 +199,7 @@ def test_a_full_disk_is_said(allowed: Path, otto: User, monkeypatch: pytest.Monk
     def full(*_args: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(importing, "write_shard", full)
+    monkeypatch.setattr(import_episodes, "write_shard", full)
     dataset = _imported(receive_folder(make_task(), str(allowed), by=otto))
     assert dataset.error == (
         "rings: could not be stored: No space left on device; make room and try again"

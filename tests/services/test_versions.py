@@ -2,7 +2,7 @@
 
 import pytest
 
-from practice.bridge.assembly import demonstrations
+from practice.bridge.demonstrations import demonstrations
 from practice.errors import ConflictError, ForbiddenError, InvalidError
 from practice.models import Dataset, Episode, EpisodeEdit, User
 from practice.selectors.membership import EpisodeQuery, members_of
@@ -147,3 +147,15 @@ def test_an_instruction_the_robot_cannot_read_is_refused(otto: User) -> None:
     rows = make_episodes(make_run(make_task(embodiment="language-table-4")), 1)
     with pytest.raises(InvalidError):
         reword_episodes(rows, by=otto, instruction="sing a song")
+
+
+@pytest.mark.parametrize("text", ["reach\0it", "reach \ud83d"])
+def test_a_text_that_no_database_keeps_is_refused(otto: User, text: str) -> None:
+    _, rows = demos(1)
+    with pytest.raises(InvalidError, match="holds a NUL byte or half a character") as raised:
+        reword_episodes(rows, by=otto, instruction=text)
+    assert "instruction" in raised.value.fields
+    with pytest.raises(InvalidError, match="The reason"):
+        exclude_episodes(rows, by=otto, excluded=True, reason=text)
+    rows[0].refresh_from_db()
+    assert (rows[0].instruction == text, rows[0].excluded) == (False, False)

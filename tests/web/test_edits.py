@@ -70,6 +70,14 @@ def test_another_instruction_shows_the_page_anew(otto: User) -> None:
     assert episode.instruction == "go to the ring slowly"
 
 
+def test_an_instruction_that_no_database_keeps_is_a_sentence(otto: User) -> None:
+    episode = an_episode()
+    answer = page_of(otto).post(url("episode_reword", episode.pk), {"instruction": "go\0on"})
+    assert answer.status_code == 400
+    assert "holds a NUL byte" in text_of(answer)
+    assert not EpisodeEdit.objects.exists()
+
+
 def test_edits_are_taken_back_the_newest_first(otto: User) -> None:
     episode = an_episode()
     client = page_of(otto)

@@ -10,7 +10,7 @@ from django.urls import reverse
 from practice.models import Episode, Label, Run, User
 from practice.selectors import episodes as selectors
 from practice.selectors.episodes import EpisodeFilter
-from tests.factories import make_dataset, make_episodes, make_run, make_task
+from tests.factories import make_episodes, make_run
 
 pytestmark = pytest.mark.django_db
 
@@ -49,65 +49,6 @@ def test_strangers_see_nothing() -> None:
         Client().post(f"/episodes/{episode.pk}/label/", {"verdict": "success"}).status_code == 302
     )
     assert not Label.objects.exists()
-
-
-def test_the_most_doubtful_stands_first_and_ties_go_by_newest(vera: User) -> None:
-    a, b, c, d = with_doubts(0.5, 0.9, 0.5, 0.1)
-    client = signed_in(vera)
-    assert listed(client) == [b.pk, c.pk, a.pk, d.pk]
-    assert listed(client, "?order=new") == [d.pk, c.pk, b.pk, a.pk]
-    assert listed(client, "?order=long") == [d.pk, c.pk, b.pk, a.pk]
-
-
-def test_far_puts_episodes_without_d_last(vera: User) -> None:
-    a, b, c = with_doubts(0, 0, 0)
-    for episode, d_end in ((a, 3.0), (b, None), (c, 11.0)):
-        Episode.objects.filter(pk=episode.pk).update(d_end=d_end)
-    assert listed(signed_in(vera), "?order=far") == [c.pk, a.pk, b.pk]
-
-
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    [
-        ("verdict=success", {0}),
-        ("verdict=none", {1, 2, 3}),
-        ("approved=yes", {1}),
-        ("approved=no", {2}),
-        ("approved=open", {0, 3}),
-        ("ended_by=horizon", {3}),
-        ("truth=disagree", {2}),
-        ("kind=practice&verdict=none&approved=open", {3}),
-        ("kind=nonsense&verdict=maybe&run=x&dataset=-1&order=up", {0, 1, 2, 3}),
-        ("run=99999999999999999999999", {0, 1, 2, 3}),
-        ("task=nowhere", set()),
-    ],
-)
-def test_filters(vera: User, query: str, expected: set[int]) -> None:
-    rows = make_episodes(count=4)
-    Episode.objects.update(detector_success=True, true_success=True, ended_by="detector")
-    Episode.objects.filter(pk=rows[0].pk).update(verdict="success")
-    Episode.objects.filter(pk=rows[1].pk).update(approved=True)
-    Episode.objects.filter(pk=rows[2].pk).update(approved=False, true_success=False)
-    Episode.objects.filter(pk=rows[3].pk).update(ended_by="horizon", true_success=None)
-    assert set(listed(signed_in(vera), f"?{query}")) == {rows[i].pk for i in expected}
-
-
-def test_filters_by_run_and_dataset(vera: User) -> None:
-    task = make_task()
-    dataset = make_dataset(task)
-    demos = make_episodes(dataset=dataset, count=2)
-    runs = [make_run(task), make_run(task)]
-    practised = [make_episodes(run, 1)[0] for run in runs]
-    client = signed_in(vera)
-    assert set(listed(client, f"?dataset={dataset.pk}")) == {e.pk for e in demos}
-    assert listed(client, f"?run={runs[1].pk}") == [practised[1].pk]
-    assert set(listed(client, f"?task={task.slug}&kind=demonstration")) == {e.pk for e in demos}
-
-
-def test_rows_carry_the_filter_along(vera: User) -> None:
-    episode = make_episodes(count=1)[0]
-    page = signed_in(vera).get("/episodes/?verdict=none&order=new").content.decode()
-    assert f'data-href="/episodes/{episode.pk}/?verdict=none&amp;order=new"' in page
 
 
 def test_the_list_asks_the_same_number_of_queries_for_many_rows(
@@ -280,3 +221,18 @@ def test_people_without_a_role_are_shown_nothing(vera: User) -> None:
     make_episodes(count=1)
     assert signed_in(vera).get("/episodes/").status_code == 403
     assert not selectors.find_episodes(User.objects.get(pk=vera.pk), EpisodeFilter()).exists()
+
+
+REPLAY = 'src="/static/js/replay.js"'
+"""The module that plays; every page's import map names its parts."""
+
+
+def test_an_episode_without_frames_says_so_and_plays_nothing(vera: User) -> None:
+    [episode] = make_episodes(count=1)
+    url = f"/episodes/{episode.pk}/"
+    assert REPLAY in signed_in(vera).get(url).content.decode()
+    Episode.objects.filter(pk=episode.pk).update(blob_key="")
+    page = signed_in(vera).get(url).content.decode()
+    assert "The frames of this episode were not kept" in page
+    assert REPLAY not in page
+    assert 'data-now="return"' not in page

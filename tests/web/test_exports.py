@@ -10,7 +10,8 @@ from pytest_django import Settings
 
 from practice.models import Export, User
 from practice.services.exporting import start_export, write_export
-from tests.factories import make_dataset, make_demos
+from practice.services.selections import create_selection
+from tests.factories import make_dataset, make_demos, make_worker
 from tests.web.paging import HTMX, assert_flat, page_of, text_of
 
 pytestmark = pytest.mark.django_db
@@ -38,6 +39,21 @@ def test_an_operator_asks_for_an_export(otto: User) -> None:
     body = text_of(page_of(otto).get(reverse("web:dataset", args=[dataset.pk])))
     assert f'id="export-{export.pk}"' in body
     assert "Stop this export?" in body
+
+
+def test_a_selection_is_exported_from_its_page(otto: User) -> None:
+    selection = create_selection(make_demos().task, by=otto, name="All", query={})
+    body = text_of(page_of(otto).get(reverse("web:dataset", args=[selection.pk])))
+    assert reverse("web:export_new", args=[selection.pk]) in body
+    assert 'id="export-cameras"' not in body, "a point mass has none to choose for"
+
+
+def test_a_queued_export_says_that_its_worker_is_missing(otto: User) -> None:
+    export = start_export(make_demos(), by=otto)
+    url = reverse("web:dataset", args=[export.version.dataset_id])
+    assert "manage.py worker cpu" in text_of(page_of(otto).get(url))
+    make_worker(queues=["cpu"])
+    assert "No worker is here" not in text_of(page_of(otto).get(url))
 
 
 def test_what_cannot_be_exported_is_said(otto: User) -> None:

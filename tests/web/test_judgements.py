@@ -17,7 +17,7 @@ from practice.errors import InvalidError, MissingError
 from practice.models import Checkpoint, Episode, Judgement, User
 from practice.selectors.replay import replay_payload
 from practice.services.judging import ask_judgement, fail_judgement
-from tests.factories import make_checkpoint, make_dataset, make_episodes, make_run
+from tests.factories import make_checkpoint, make_dataset, make_episodes, make_run, make_worker
 
 pytestmark = pytest.mark.django_db
 
@@ -71,8 +71,10 @@ def test_asked_on_the_page_it_is_drawn_once_it_is_there(demonstration: Episode, 
     assert 'data-curve="distance"' not in client.get(url).content.decode()
     client.post(f"{url}judge/", {"reward": reward.pk})
     waiting = client.get(url).content.decode()
-    assert "is looking at it" in waiting
+    assert "manage.py worker cpu" in waiting, "nobody is here who could ask it"
     assert "every 2s" in waiting
+    make_worker(queues=["cpu"])
+    assert "is looking at it" in client.get(url).content.decode()
     compute_judgement(Judgement.objects.get())
     page = client.get(f"{url}?judge={reward.pk}").content.decode()
     assert 'data-curve="distance"' in page
@@ -91,6 +93,7 @@ def test_a_model_that_looks_at_something_else_says_what_is_missing(
     fail_judgement(judgement.pk, error="It looks at observation.force.")
     page = page_of(otto).get(f"/episodes/{demonstration.pk}/").content.decode()
     assert "It looks at observation.force." in page
+    assert f'<option value="{reward.pk}">' in page, "it can be asked again"
 
 
 def test_only_a_reward_model_of_the_task_is_asked_and_only_about_frames_that_are_there(

@@ -85,8 +85,18 @@ def test_a_better_dataset_takes_the_place_of_a_refused_one(vera: User) -> None:
     task = make_task()
     refused = make_dataset(task, state=Dataset.State.FAILED, episodes_refused=0)
     assert selector.waiting_for_people(vera).refused == [refused]
+    make_dataset(task, kind=Dataset.Kind.SELECTION)
+    assert selector.waiting_for_people(vera).refused == [refused], "a selection brings nothing"
     make_dataset(task, episodes_refused=0)
     assert selector.waiting_for_people(vera).refused == []
+
+
+def test_an_import_with_a_question_waits_for_a_person(vera: User) -> None:
+    dataset = make_dataset(state=Dataset.State.MAPPING, episodes_refused=0)
+    assert selector.waiting_for_people(vera).unmapped == [dataset]
+    body = text_of(page_of(vera).get("/"))
+    assert "which feature is which?" in body
+    assert f'href="/datasets/{dataset.pk}/"' in body
 
 
 def test_nobody_is_needed_on_a_quiet_day(vera: User) -> None:

@@ -6,6 +6,7 @@ from django.urls import reverse
 from practice.models import Dataset, Episode, User
 from practice.selectors.quality import quality_view
 from practice.services.quality import judge_dataset
+from practice.services.selections import create_selection
 from tests.factories import make_dataset, make_demos, make_episodes
 from tests.services.test_quality import mixed
 from tests.web.paging import assert_flat, page_of, text_of
@@ -42,6 +43,19 @@ def test_the_panel_shows_it(vera: User, judged: tuple[Dataset, list[Episode]]) -
     assert f'/episodes/{rows[11].pk}/?dataset={dataset.pk}"' in page
     assert "again as" in page
     assert "by their first two principal components" in page
+
+
+def test_a_selection_shows_the_quality_of_what_it_takes(
+    vera: User, otto: User, judged: tuple[Dataset, list[Episode]]
+) -> None:
+    dataset, rows = judged
+    selection = create_selection(dataset.task, by=otto, name="Short", query={"longest": 100})
+    page = text_of(page_of(vera).get(reverse("web:dataset", args=[selection.pk])))
+    assert "12 episodes measured" in page
+    assert "400 steps long" not in page
+    assert f'/episodes/{rows[12].pk}/?dataset={selection.pk}"' in page
+    assert "are told within one import" in page
+    assert "principal components" not in page
 
 
 def test_a_dataset_that_nobody_measured_says_what_to_do(vera: User) -> None:

@@ -1,18 +1,20 @@
 """The replay: arrays as recorded, moments worth a look, and a film that browsers may keep and ask for in pieces."""
 
+import dataclasses
 from io import BytesIO
+from types import SimpleNamespace
 
 import av
 import numpy as np
 import pytest
-from django.test import Client, RequestFactory
+from django.test import Client
 from django.urls import reverse
 
 from practice import storage
+from practice.embodiments.registry import embodiment
 from practice.episodes.recorder import read_episode
 from practice.models import Episode, Task, User
 from practice.selectors import replay
-from practice.web.ranged import ranged
 from tests.factories import make_dataset, make_episodes, make_run
 
 pytestmark = pytest.mark.django_db
@@ -45,6 +47,18 @@ def test_the_json_holds_what_was_recorded(client: Client) -> None:
     )
     np.testing.assert_allclose(np.array(action["values"]).T, recorded.action, rtol=1e-4)
     assert data["moments"][-1]["step"] == episode.length
+
+
+def test_channels_without_names_are_numbered_on_the_page_as_in_the_data(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    episode = make_episodes(make_run(), 1)[0]
+    robot = embodiment(episode.task.embodiment)
+    action = dataclasses.replace(robot.spec.action, names=())
+    spec = dataclasses.replace(robot.spec, action=action)
+    monkeypatch.setattr(replay, "embodiment", lambda _: SimpleNamespace(spec=spec))
+    assert replay.curve_frames(episode)[-1] == replay.CurveFrame("action", action.unit, ("0", "1"))
+    assert replay.replay_payload(episode)["curves"][-1]["channels"] == ["0", "1"]
 
 
 def test_a_demonstration_without_a_reward_model_has_no_distance(client: Client) -> None:
@@ -156,35 +170,3 @@ def test_a_robot_that_nobody_knows_any_more_has_no_film(client: Client) -> None:
     response = client.get(video_url(episode))
     assert response.status_code == 404
     assert "Unknown embodiment" in response.content.decode()
-
-
-BYTES = bytes(range(100))
-
-
-@pytest.mark.parametrize(
-    ("asked", "status", "expected", "content_range"),
-    [
-        ("bytes=0-", 206, BYTES, "bytes 0-99/100"),
-        ("bytes=10-19", 206, BYTES[10:20], "bytes 10-19/100"),
-        ("bytes=90-500", 206, BYTES[90:], "bytes 90-99/100"),
-        ("bytes=-7", 206, BYTES[-7:], "bytes 93-99/100"),
-        ("bytes=-700", 206, BYTES, "bytes 0-99/100"),
-        ("bytes=100-", 416, b"", "bytes */100"),
-        ("bytes=20-10", 416, b"", "bytes */100"),
-        ("bytes=-0", 416, b"", "bytes */100"),
-        ("bytes=-", 200, BYTES, None),
-        ("bytes=0-1,5-6", 200, BYTES, None),
-        ("lines=0-1", 200, BYTES, None),
-    ],
-)
-def test_ranges(asked: str, status: int, expected: bytes, content_range: str | None) -> None:
-    request = RequestFactory().get("/", headers={"Range": asked})
-    response = ranged(request, BYTES, tag="t", content_type="video/mp4")
-    assert (response.status_code, response.content) == (status, expected)
-    assert response.get("Content-Range") == content_range
-
-
-def test_a_range_of_another_film_gets_the_whole() -> None:
-    headers = {"Range": "bytes=10-19", "If-Range": '"old"'}
-    request = RequestFactory().get("/", headers=headers)
-    assert ranged(request, BYTES, tag="t", content_type="video/mp4").content == BYTES

@@ -30,7 +30,7 @@ def test_a_selection_is_made_and_shows_what_it_takes(otto: User) -> None:
     shown = text_of(client.get(answer.url))
     assert "2<small>episodes</small>" in shown
     assert "at least 13 steps" in shown
-    assert "None yet: a run that learns from it freezes the first." in shown
+    assert "None yet: a run that learns from it, or an export, freezes the first." in shown
     assert "sha256" not in shown
     listed = text_of(client.get(reverse("web:datasets") + "?kind=selection"))
     assert "Long ones" in listed
@@ -78,7 +78,7 @@ def test_what_it_takes_is_counted_as_it_is_typed_and_nothing_is_written(otto: Us
     assert "23<small>steps</small>" in shown
     none = {"kinds": ["demonstration"], "words": "somewhere else"}
     assert "none fits" in text_of(client.post(url, none))
-    assert "cannot be read" in text_of(client.post(url, {"kinds": []}))
+    assert "missing or wrong" in text_of(client.post(url, {"kinds": []}))
     assert Dataset.objects.count() == 1
 
 

@@ -167,6 +167,15 @@ def step_of(task: Task) -> tuple[str, str]:
     return ("", "") if step is None else (step.page, step.query)
 
 
+def test_the_next_step_is_a_question_that_an_import_asks(otto: User) -> None:
+    dataset = make_dataset(state=Dataset.State.MAPPING)
+    step = task_page(dataset.task).next_step
+    assert step is not None
+    assert step.title == "Say which feature is which"
+    body = text_of(page_of(otto).get(f"/tasks/{dataset.task.slug}/"))
+    assert f'href="/datasets/{dataset.pk}/">Open the dataset' in body
+
+
 def test_the_next_step_leads_from_demonstrations_to_a_measured_policy() -> None:
     task = make_task()
     assert step_of(task) == ("dataset_new", "")

@@ -29,8 +29,13 @@ BENCHMARKS = {
     "live": ("efmweb.benchmark.live", "live"),
     "fleet": ("efmweb.benchmark.fleet", "fleet"),
     "eyes": ("efmweb.benchmark.eyes", "eyes"),
+    "data": ("efmweb.benchmark.data", "data"),
+    "efm": ("efmweb.benchmark.efm", "efm"),
 }
 """Name -> (module, function); imported only when it is run."""
+
+OPTIONS = {"efm": ("size", "quick")}
+"""Name -> options of its own, handed on where they are given."""
 
 
 class Command(BaseCommand):
@@ -42,15 +47,20 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", choices=sorted(BENCHMARKS))
         parser.add_argument("--json", type=Path, metavar="FILE", help="write the findings here")
+        parser.add_argument("--size", help="efm: of the pretrained model, as smolvlm-256m")
+        parser.add_argument(
+            "--quick", action="store_const", const=True, help="efm: one short round"
+        )
 
     def handle(self, *, name: str, **options: Any) -> None:
         """Measure and report. Exit status 1 when a bar does not hold."""
         console = Console(stderr=True)
         module, function = BENCHMARKS[name]
+        own = _own_options(name, options)
         with console.status(f"bench {name}") as status:
             try:
                 found = getattr(import_module(module), function)(
-                    progress=lambda text, share: status.update(f"{text} ({share:.0%})")
+                    progress=lambda text, share: status.update(f"{text} ({share:.0%})"), **own
                 )
             except (LearningError, ServiceError) as error:
                 raise CommandError(str(error)) from error
@@ -64,6 +74,15 @@ class Command(BaseCommand):
         failed = [bar["name"] for bar in report["bars"] if not bar["holds"]]
         if failed:
             raise CommandError(f"Bars that do not hold: {', '.join(failed)}.", returncode=1)
+
+
+def _own_options(name: str, options: dict[str, Any]) -> dict[str, Any]:
+    """What was asked of this benchmark alone."""
+    given = {key: options[key] for key in ("size", "quick") if options[key] is not None}
+    for key in given:
+        if key not in OPTIONS.get(name, ()):
+            raise CommandError(f"bench {name} has no --{key}; leave it out.")
+    return given
 
 
 def table(report: dict[str, Any]) -> Table:

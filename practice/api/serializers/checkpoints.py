@@ -11,7 +11,9 @@ class CheckpointSerializer(serializers.ModelSerializer[Checkpoint]):
     """A checkpoint."""
 
     task = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
-    run = serializers.IntegerField(source="run_id")
+    run = serializers.IntegerField(
+        source="run_id", allow_null=True, help_text="null: it was imported."
+    )
     digest = serializers.CharField(help_text="sha256, hexadecimal; names exactly these weights.")
     metrics = serializers.DictField(help_text="What was known when it was kept.")
     parents = serializers.PrimaryKeyRelatedField[Any](many=True, read_only=True)

@@ -15,6 +15,10 @@ class DatasetSerializer(serializers.ModelSerializer[Dataset]):
     source = serializers.DictField(  # type: ignore[assignment]
         help_text="Where an import comes from: its kind (upload, folder or hub), and path, or repo, revision and commit."
     )
+    mapping = serializers.DictField(
+        child=serializers.CharField(allow_blank=True),
+        help_text="The robot's feature -> the dataset's, where a person has said so.",
+    )
     query = serializers.DictField(
         help_text="The filter of a selection, without what it leaves at its default; else empty."
     )
@@ -32,6 +36,8 @@ class DatasetSerializer(serializers.ModelSerializer[Dataset]):
             "kind",
             "name",
             "source",
+            "mapping",
+            "accept_rate",
             "query",
             "state",
             "progress",
@@ -104,3 +110,46 @@ class FoundDatasetSerializer(serializers.Serializer[Any]):
     episodes = serializers.IntegerField()
     frames = serializers.IntegerField()
     fps = serializers.FloatField(help_text="Frames per second.")
+
+
+class MappingGiven(Given):
+    """Which of a dataset's features is which of the robot's."""
+
+    mapping = serializers.DictField(
+        child=serializers.CharField(allow_blank=True, max_length=200),
+        required=False,
+        help_text="The robot's feature -> the dataset's; \"\" leaves an optional one out. What is not named is taken as suggested.",
+    )
+    any_rate = serializers.BooleanField(
+        required=False, help_text="Take frames as they are although the rates differ."
+    )
+
+
+class MappedFeatureSerializer(serializers.Serializer[Any]):
+    """One feature of the robot, and what the dataset has for it."""
+
+    feature = serializers.CharField(source="choice.feature", help_text="The robot's name.")
+    kind = serializers.ChoiceField(source="choice.kind", choices=["camera", "numeric"])
+    shape = serializers.ListField(source="choice.shape", child=serializers.IntegerField())
+    unit = serializers.CharField()
+    optional = serializers.BooleanField(source="choice.optional")
+    chosen = serializers.CharField(
+        source="choice.chosen", help_text="The dataset's feature; empty where none is chosen."
+    )
+    candidates = serializers.ListField(
+        source="choice.candidates",
+        child=serializers.CharField(),
+        help_text="Those of the same shape first.",
+    )
+    problem = serializers.CharField(source="choice.problem", allow_null=True)
+    note = serializers.CharField(source="choice.note", allow_null=True)
+
+
+class MappingSerializer(serializers.Serializer[Any]):
+    """How a dataset that waits for a mapping would be read."""
+
+    features = MappedFeatureSerializer(many=True)
+    rate = serializers.CharField(
+        source="fit.rate", allow_null=True, help_text="How the rates differ; null when they do not."
+    )
+    fits = serializers.BooleanField(source="fit.ok")

@@ -52,3 +52,12 @@ class RewordGiven(EditGiven):
     """Another instruction."""
 
     instruction = serializers.CharField(max_length=2_000)
+
+
+class DatasetRewordGiven(EditGiven):
+    """Another instruction for all episodes of a dataset that have one."""
+
+    instruction = serializers.CharField(
+        help_text="As it is now, to the letter.", trim_whitespace=False
+    )
+    to = serializers.CharField(help_text="As it shall be.")

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from practice.api.serializers.base import Given, PersonField
 from practice.models import Episode, Judgement, Label, Verdict
+from practice.selectors.videos import CameraVideo, camera_videos
 
 MAX_BULK = 1_000
 
@@ -50,6 +52,7 @@ class EpisodeSerializer(serializers.ModelSerializer[Episode]):
         source="checkpoint_id", allow_null=True, help_text="The policy its run started from."
     )
     length = serializers.IntegerField(help_text="Control steps.")
+    seconds = serializers.SerializerMethodField(help_text="The same at the task's control rate.")
     d_start = serializers.FloatField(
         allow_null=True, help_text="Predicted steps-to-go at the start."
     )
@@ -83,6 +86,7 @@ class EpisodeSerializer(serializers.ModelSerializer[Episode]):
             "instruction",
             "seed",
             "length",
+            "seconds",
             "ended_by",
             "detector_success",
             "true_success",
@@ -99,6 +103,10 @@ class EpisodeSerializer(serializers.ModelSerializer[Episode]):
             "recorded_at",
         ]
         read_only_fields = fields
+
+    def get_seconds(self, episode: Episode) -> float:
+        """How long it took."""
+        return float(f"{episode.length / episode.task.control_hz:.6g}")
 
     @extend_schema_field(QualitySerializer(allow_null=True))
     def get_quality(self, episode: Episode) -> dict[str, Any] | None:
@@ -117,14 +125,33 @@ class LabelSerializer(serializers.ModelSerializer[Label]):
         read_only_fields = fields
 
 
-class EpisodeDetailSerializer(EpisodeSerializer):
-    """An episode with all its labels, the newest first."""
+class VideoSerializer(serializers.Serializer[Any]):
+    """Where a camera's video of an episode is: frame k stands at `start` + k / `fps` seconds of the mp4."""
 
+    camera = serializers.CharField(source="name")
+    url = serializers.SerializerMethodField()
+    start = serializers.FloatField(help_text="Of the first frame, seconds.")
+    fps = serializers.FloatField(help_text="Frames per second.")
+
+    def get_url(self, video: CameraVideo) -> str:
+        """Where its bytes are, in ranges."""
+        return reverse("api:episode_video", args=[video.episode.pk, video.name])
+
+
+class EpisodeDetailSerializer(EpisodeSerializer):
+    """An episode with its cameras' videos and all its labels, the newest first."""
+
+    videos = serializers.SerializerMethodField(help_text="Cameras that came as video.")
     labels = LabelSerializer(many=True)
 
     class Meta(EpisodeSerializer.Meta):
-        fields = [*EpisodeSerializer.Meta.fields, "labels"]
+        fields = [*EpisodeSerializer.Meta.fields, "videos", "labels"]
         read_only_fields = fields
+
+    @extend_schema_field(VideoSerializer(many=True))
+    def get_videos(self, episode: Episode) -> list[dict[str, Any]]:
+        """By the camera's name."""
+        return [dict(VideoSerializer(video).data) for video in camera_videos(episode)]
 
 
 class LabelGiven(Given):

@@ -65,7 +65,7 @@ class SettingSerializer(serializers.Serializer[Any]):
     """One setting of a configuration."""
 
     name = serializers.CharField()
-    kind = serializers.ChoiceField(choices=["int", "float", "bool", "choice"])
+    kind = serializers.ChoiceField(choices=["int", "float", "bool", "choice", "text"])
     default = serializers.JSONField(allow_null=True)
     optional = serializers.BooleanField(help_text="Whether null is a value: as the task says.")
     choices = serializers.ListField(child=serializers.CharField())

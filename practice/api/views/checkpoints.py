@@ -4,6 +4,7 @@ from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -15,9 +16,13 @@ from practice.api.serializers.checkpoints import (
     CheckpointSerializer,
     EvaluationSerializer,
 )
+from practice.api.serializers.transfers import CheckpointGiven, CheckpointImportSerializer
 from practice.api.streams import stream
-from practice.api.zip_stream import checkpoint_files, zipped
+from practice.api.views.datasets import check_declared
+from practice.api.zip_stream import zipped
 from practice.models import Checkpoint, Evaluation
+from practice.selectors.cards import CARD, card_of, files_of
+from practice.services.checkpoint_imports import receive_checkpoint
 
 
 class CheckpointList(ListEndpoint):
@@ -25,6 +30,7 @@ class CheckpointList(ListEndpoint):
 
     serializer_class = CheckpointSerializer
     filterset_class = CheckpointFilters
+    parser_classes = [MultiPartParser]
 
     def get_queryset(self) -> QuerySet[Checkpoint]:
         """What this person may see."""
@@ -35,6 +41,27 @@ class CheckpointList(ListEndpoint):
     def get(self, _request: Request) -> Response:
         """Checkpoints, newest first."""
         return self.paged()
+
+    @extend_schema(
+        operation_id="import_checkpoint",
+        request={"multipart/form-data": CheckpointGiven},
+        responses={202: CheckpointImportSerializer},
+        filters=False,
+    )
+    def post(self, request: Request) -> Response:
+        """Bring a checkpoint's .zip to a task; it is checked in the background before it is one."""
+        check_declared(request)
+        given = self.given(CheckpointGiven)
+        file = given["file"]
+        row = receive_checkpoint(
+            given["task"],
+            file,
+            by=self.person,
+            filename=file.name,
+            kind=given["kind"],
+            name=given.get("name", ""),
+        )
+        return Response(CheckpointImportSerializer(row).data, status=202)
 
 
 class CheckpointDetail(Endpoint):
@@ -60,12 +87,13 @@ class CheckpointDownload(Endpoint):
         responses={(200, "application/zip"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, pk: int) -> StreamingHttpResponse:
-        """The weights (safetensors) and their manifest, as a .zip."""
-        checkpoint = found(Checkpoint.objects.visible_to(self.person), "checkpoint", pk=pk)
-        names = checkpoint_files(checkpoint, storage.blobs())
+        """The weights (safetensors), their manifest and a card (README.md), as a .zip."""
+        rows = Checkpoint.objects.visible_to(self.person).select_related("task", "run")
+        checkpoint = found(rows, "checkpoint", pk=pk)
+        names, text = files_of(checkpoint), card_of(checkpoint)
         return stream(
             request,
-            zipped(checkpoint.blob_key, names, storage.blobs()),
+            zipped(checkpoint.blob_key, names, storage.blobs(), {CARD: text} if text else None),
             filename=f"checkpoint-{checkpoint.pk}-{checkpoint.digest[:12]}.zip",
             content_type="application/zip",
         )

@@ -26,6 +26,13 @@ ROOM_FOR_FIELDS = 1 << 20
 """Bytes of a request beside the file itself."""
 
 
+def check_declared(request: Request) -> None:
+    """Refuse a body above the limit before it is read: a liar's file is counted again while it is kept."""
+    declared = request.META.get("CONTENT_LENGTH") or "0"
+    if declared.isdigit() and int(declared) > settings.EFM_UPLOAD_LIMIT + ROOM_FOR_FIELDS:
+        raise RequestDataTooBig
+
+
 class DatasetList(ListEndpoint):
     """All datasets."""
 
@@ -50,10 +57,7 @@ class DatasetList(ListEndpoint):
     )
     def post(self, request: Request) -> Response:
         """Upload demonstrations; they are validated in the background, episode by episode."""
-        # Looked at before the body is read: a liar's file is counted again while it is kept.
-        declared = request.META.get("CONTENT_LENGTH") or "0"
-        if declared.isdigit() and int(declared) > settings.EFM_UPLOAD_LIMIT + ROOM_FOR_FIELDS:
-            raise RequestDataTooBig
+        check_declared(request)
         given = self.given(UploadGiven)
         file = given["file"]
         dataset = receive_upload(

@@ -8,6 +8,7 @@ from rest_framework.response import Response
 from practice.api.base import Endpoint, ListEndpoint
 from practice.api.serializers.edits import (
     BulkExclusionGiven,
+    DatasetRewordGiven,
     EditSerializer,
     RewordGiven,
     TrimGiven,
@@ -15,9 +16,16 @@ from practice.api.serializers.edits import (
 from practice.api.serializers.episodes import ApprovedSerializer, EpisodeDetailSerializer
 from practice.api.views.episodes import all_of, shown
 from practice.models import EpisodeEdit
+from practice.selectors.datasets import find_dataset
 from practice.selectors.edits import edits_of, find_edit
 from practice.selectors.episodes import visible_episode
-from practice.services.edits import exclude_episodes, reword_episodes, trim_episode, undo_edit
+from practice.services.edits import (
+    exclude_episodes,
+    reword_dataset,
+    reword_episodes,
+    trim_episode,
+    undo_edit,
+)
 
 
 class EpisodesExclude(Endpoint):
@@ -35,6 +43,25 @@ class EpisodesExclude(Endpoint):
         given = self.given(BulkExclusionGiven)
         episodes = all_of(self.person, given.pop("episodes"))
         changed = exclude_episodes(episodes, by=self.person, **given)
+        return Response(ApprovedSerializer({"changed": changed}).data)
+
+
+class DatasetReword(Endpoint):
+    """Instructions of a dataset."""
+
+    serializer_class = ApprovedSerializer
+
+    @extend_schema(
+        operation_id="reword_dataset",
+        request=DatasetRewordGiven,
+        responses={200: ApprovedSerializer},
+    )
+    def post(self, _request: Request, pk: int) -> Response:
+        """Give all episodes that came with it and have one instruction another; each can be taken back by itself."""
+        given = self.given(DatasetRewordGiven)
+        changed = reword_dataset(
+            find_dataset(self.person, pk), given.pop("instruction"), by=self.person, **given
+        )
         return Response(ApprovedSerializer({"changed": changed}).data)
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 
 from django.db.models import QuerySet, prefetch_related_objects
+from django.http import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -23,10 +25,12 @@ from practice.api.serializers.episodes import (
     ReplaySerializer,
 )
 from practice.errors import MissingError
+from practice.files import not_modified, streamed
 from practice.models import Episode, User
 from practice.selectors.checkpoints import reward_model
 from practice.selectors.episodes import chosen_episodes, visible_episode
 from practice.selectors.replay import judgement_of, replay_payload
+from practice.selectors.videos import CONTENT_TYPE, camera_video
 from practice.services.judging import ask_judgement
 from practice.services.labels import approve_episodes, label_episode
 
@@ -83,6 +87,23 @@ class EpisodeReplay(Endpoint):
                     f"Reward model {chosen} has not judged episode {pk}; ask it and come back."
                 )
         return Response(ReplaySerializer(replay_payload(episode, judgement)).data)
+
+
+class EpisodeVideo(Endpoint):
+    """What a camera filmed."""
+
+    serializer_class = None
+
+    @extend_schema(
+        operation_id="get_episode_video", responses={(200, CONTENT_TYPE): OpenApiTypes.BINARY}
+    )
+    def get(self, request: Request, pk: int, camera: str) -> HttpResponseBase:
+        """The mp4 that holds an episode of a camera, or a range of it; others may lie before and after."""
+        video = camera_video(visible_episode(self.person, pk), camera)
+        held = not_modified(request._request, video.tag)
+        if held is not None:
+            return held
+        return streamed(request._request, video.path(), tag=video.tag, content_type=CONTENT_TYPE)
 
 
 class EpisodeJudge(Endpoint):

@@ -45,11 +45,16 @@ class RunList(ListEndpoint):
     def post(self, _request: Request) -> Response:
         """Queue an SFT, practice or evaluation run."""
         given = self.given(RunGiven)
-        given["datasets"] = _datasets(given.get("datasets", []), self.request.user)
+        given["datasets"] = datasets_of(given.get("datasets", []), self.request.user)
         return show_run(launch_run(given.pop("task"), by=self.person, **given), status=201)
 
 
-def _datasets(ids: Sequence[int], person: object) -> list[Dataset]:
+def datasets_of(ids: Sequence[int], person: object) -> list[Dataset]:
+    """The datasets of these ids.
+
+    Raises:
+        ValidationError: naming those that are not there.
+    """
     rows = Dataset.objects.visible_to(person).in_bulk(list(ids))
     missing = [str(pk) for pk in ids if pk not in rows]
     if missing:

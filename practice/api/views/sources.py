@@ -10,10 +10,15 @@ from practice.api.serializers.datasets import (
     FolderGiven,
     FoundDatasetSerializer,
     HubGiven,
+    MappingGiven,
+    MappingSerializer,
 )
+from practice.errors import ConflictError
 from practice.roles import Role
 from practice.selectors.datasets import find_dataset
 from practice.selectors.folders import found_datasets
+from practice.selectors.mapping import mapping_of
+from practice.services.mapping import map_dataset
 from practice.services.sources import receive_folder, receive_hub, retry_import, stop_import
 
 
@@ -84,4 +89,34 @@ class DatasetRetry(Endpoint):
         """Import it again from where it came."""
         dataset = find_dataset(self.person, pk)
         retry_import(dataset, by=self.person)
+        return Response(DatasetSerializer(dataset).data, status=202)
+
+
+class DatasetMapping(Endpoint):
+    """Which of a dataset's features is which of the robot's."""
+
+    serializer_class = MappingSerializer
+
+    @extend_schema(operation_id="get_mapping")
+    def get(self, _request: Request, pk: int) -> Response:
+        """What a dataset that waits for a person would be read as, with suggestions; any other answers 409."""
+        dataset = find_dataset(self.person, pk)
+        view = mapping_of(dataset)
+        if view is None:
+            raise ConflictError(f"{dataset} does not wait for a mapping; it is {dataset.state}.")
+        return Response(MappingSerializer(view).data)
+
+    @extend_schema(
+        operation_id="map_dataset", request=MappingGiven, responses={202: DatasetSerializer}
+    )
+    def put(self, _request: Request, pk: int) -> Response:
+        """Read it so; the import goes on."""
+        given = self.given(MappingGiven)
+        dataset = find_dataset(self.person, pk)
+        map_dataset(
+            dataset,
+            given.get("mapping", {}),
+            by=self.person,
+            any_rate=given.get("any_rate", False),
+        )
         return Response(DatasetSerializer(dataset).data, status=202)

@@ -4,6 +4,7 @@ import json
 import sys
 import tempfile
 from argparse import ArgumentParser
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from practice.embodiments.registry import embodiment
 from practice.episodes.intake import take_in
 from practice.episodes.lerobot_expect import Expectations
 from practice.episodes.lerobot_format import INFO
+from practice.episodes.lerobot_read import read_episodes
 from practice.episodes.lerobot_validate import validate_dataset
-from practice.episodes.report import DatasetReport
+from practice.episodes.report import DatasetReport, Finding
 from practice.models import Task
-from practice.services.importing import expectations
+from practice.selectors.mapping import expectations
 
 
 class Command(BaseCommand):
@@ -27,7 +29,9 @@ class Command(BaseCommand):
     2 when the path holds no dataset.
     """
 
-    help = "Check a LeRobotDataset v3.0, v2.1 or v2.0 in a folder or a .zip, episode by episode."
+    help = (
+        "Check a LeRobotDataset v3.0, v2.1 or v2.0 in a folder or an archive, episode by episode."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -36,16 +40,35 @@ class Command(BaseCommand):
         fits.add_argument("--task", metavar="SLUG", help="also whether it fits this task")
         fits.add_argument("--embodiment", metavar="ID", help="also whether it fits this robot")
         parser.add_argument(
+            "--map",
+            action="append",
+            default=[],
+            metavar="OURS=THEIRS",
+            help="the dataset's feature that stands for one of the robot's; may be given again",
+        )
+        parser.add_argument(
+            "--any-rate", action="store_true", help="another rate than the robot's is a warning"
+        )
+        parser.add_argument(
+            "--decode", action="store_true", help="also unpack every frame, as an import does"
+        )
+        parser.add_argument(
             "--ci", action="store_true", help="status 1 when any episode is refused"
         )
         parser.add_argument("--json", type=Path, metavar="FILE", help="write the report there too")
 
     def handle(self, *, path: Path, **options: Any) -> None:
         """Look at everything; nothing is changed."""
-        expect = _expected(options["task"], options["embodiment"])
+        if options["map"] and not (options["task"] or options["embodiment"]):
+            raise CommandError("--map needs --task or --embodiment.", returncode=2)
+        expect = replace(
+            _expected(options["task"], options["embodiment"]),
+            mapping=dict(_mapped(pair) for pair in options["map"]),
+            any_rate=options["any_rate"],
+        )
         if not path.exists():
             raise CommandError(f"{path} is not there.", returncode=2)
-        report = _report(path, expect)
+        report = _report(path, expect, decode=options["decode"])
         self._show(path, report)
         if options["json"]:
             options["json"].write_text(json.dumps(report.to_json(), indent=2) + "\n")
@@ -76,11 +99,31 @@ class Command(BaseCommand):
         )
 
 
-def _report(path: Path, expect: Expectations) -> DatasetReport:
+def _report(path: Path, expect: Expectations, *, decode: bool) -> DatasetReport:
     if path.is_dir():
-        return validate_dataset(path, expect=expect)
+        report = validate_dataset(path, expect=expect)
+        return _decoded(path, report, expect) if decode else report
     with tempfile.TemporaryDirectory() as scratch:
-        return take_in(path, Path(scratch) / "dataset", expect=expect)
+        folder = Path(scratch) / "dataset"
+        report = take_in(path, folder, expect=expect)
+        return _decoded(folder, report, expect) if decode else report
+
+
+def _decoded(folder: Path, report: DatasetReport, expect: Expectations) -> DatasetReport:
+    """The report after every frame of every kept episode has been unpacked."""
+    if not report.ok:
+        return report
+    found: list[Finding] = []
+    for _ in read_episodes(folder, report, expect=expect, refused=found.append):
+        pass
+    return report.refusing(found)
+
+
+def _mapped(pair: str) -> tuple[str, str]:
+    ours, between, theirs = pair.partition("=")
+    if not between:
+        raise CommandError(f"--map {pair!r} is not OURS=THEIRS.", returncode=2)
+    return ours, theirs
 
 
 def _expected(task: str | None, robot: str | None) -> Expectations:

@@ -3,12 +3,14 @@
 import os
 import sys
 import threading
+import time
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
 from models_store.errors import LearningError
+from practice.episodes.errors import EpisodesError
 from practice.errors import LeaseLostError, PracticeError
 from practice.models import Run
 from practice.services.progress import fail_run
@@ -30,18 +32,43 @@ class Command(BaseCommand):
     def handle(self, *, run_id: int, owner: str, **_options: Any) -> None:
         """Execute until the work ends, a wish ends it, or the lease is lost."""
         ears = StandardInput()
-        ears.listen()
+        leads = os.environ.get("RANK", "0") == "0"
+        # All of a team have the same standard input; the leader alone reads it.
+        if leads:
+            ears.listen()
+        else:
+            _end_with_parent()
         # torch is wanted here and nowhere else in a worker.
-        from practice.bridge.assembly import open_session  # noqa: PLC0415
+        from practice.bridge.assembly import device, open_session  # noqa: PLC0415
+        from practice.learning.parallel import join, leave  # noqa: PLC0415
 
+        team = join(device())
         run = Run.objects.select_related("task", "policy", "reward").get(pk=run_id)
         try:
-            open_session(run, owner, ears).execute()
+            session = open_session(run, owner, ears, team)
+            if session is not None:
+                session.execute()
+            leave(team)
         except LeaseLostError as error:
             self.stderr.write(error.message)
             sys.exit(LEASE_LOST)
-        except (LearningError, PracticeError) as error:
-            fail_run(run_id, owner=owner, error=str(error))
+        except (EpisodesError, LearningError, PracticeError) as error:
+            if leads:
+                fail_run(run_id, owner=owner, error=str(error))
+            else:
+                self.stderr.write(str(error))
+
+
+def _end_with_parent() -> None:
+    """End this process at once when torchrun, which has started it, is gone."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(ORPHANED)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 class StandardInput:

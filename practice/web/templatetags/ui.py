@@ -27,6 +27,7 @@ LOOKS: dict[str, tuple[str, str]] = {
     "failed": ("bad", "cross"),
     "cancelled": ("", "slash"),
     "validating": ("accent", "play"),
+    "mapping": ("warn", "question"),
     "writing": ("accent", "play"),
     "ready": ("good", "check"),
     "approved": ("good", "check"),
@@ -43,6 +44,10 @@ LOOKS: dict[str, tuple[str, str]] = {
     "excluded": ("bad", "slash"),
     "trimmed": ("hold", "bars"),
 }
+
+
+WORDS = {"mapping": "needs mapping"}
+"""States that are called otherwise than they are written."""
 
 
 @register.simple_tag
@@ -81,7 +86,7 @@ def _badge(key: str, label: str) -> SafeString:
 def state_badge(state: object, label: str = "") -> SafeString:
     """Draw the badge of a run's, dataset's or robot's state; an unknown state is drawn plain."""
     key = str(state or "draft").lower()
-    return _badge(key, label or key.replace("_", " "))
+    return _badge(key, label or WORDS.get(key, key.replace("_", " ")))
 
 
 @register.simple_tag

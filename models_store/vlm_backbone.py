@@ -1,0 +1,284 @@
+"""A pretrained vision-language model, asked with pictures, an instruction and embeddings of our own.
+
+Pictures are seen first (`see`), then a prompt is made for them (`prompt`) and read (`read`). All of a
+batch goes through at once. Prompts are padded on the left, so that whatever follows a prompt follows
+its last word directly, and every position is given explicitly: a row's answer does not depend on the
+rows beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import DynamicCache
+
+from models_store.errors import LearningError
+from models_store.instructions import Instructions
+from models_store.vlm_base import Base, copied
+from models_store.vlm_eyes import Eyes
+from models_store.vlm_layout import check_model, processing
+from models_store.vlm_lora import add_adapters
+from models_store.vlm_prompts import Prompts
+from models_store.vlm_spec import VlmSpec
+
+_PICTURES_AT_ONCE = 64
+"""In one pass of the vision tower where nothing is learned; the activations of more fill a small card."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the vision tower made of B rows of pictures."""
+
+    pooled: Tensor
+    """(B, M, D): M tokens over all pictures of a row."""
+
+    deeper: tuple[Tensor, ...]
+    """(B, M, D) each: what some models add in their first layers (DeepStack, Qwen3-VL)."""
+
+    counts: tuple[int, ...]
+    """Tokens of each picture of a row."""
+
+    grid: Tensor | None
+    """(pictures, 3) frames, rows and columns of patches, where the model has them."""
+
+    listed: bool
+    """Whether the model itself hands its tokens on in a list."""
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """B rows of embeddings to be read."""
+
+    embeds: Tensor
+    """(B, L, D)"""
+
+    mask: Tensor
+    """(B, L), 0 where a row is padded."""
+
+    positions: Tensor
+    """(B, L), or (3, B, L) where time, height and width have positions of their own."""
+
+    kinds: dict[str, Tensor]
+    """Name -> (B, L), kinds of tokens that some models want to know."""
+
+    seen: Seen | None
+
+    def then(self, embeds: Tensor, kind: int) -> Sequence:
+        """With embeddings (B, k, D) after it."""
+        more = embeds.shape[:2]
+        return replace(
+            self.after(embeds),
+            embeds=torch.cat([self.embeds, embeds], dim=1),
+            positions=torch.cat([self.positions, self._places(more[1])], dim=-1),
+            kinds={
+                name: torch.cat([values, values.new_full(more, kind)], dim=1)
+                for name, values in self.kinds.items()
+            },
+            seen=self.seen,
+        )
+
+    def after(self, embeds: Tensor) -> Sequence:
+        """What comes after it alone, for a model that remembers the rest."""
+        mask = torch.cat([self.mask, self.mask.new_ones(embeds.shape[:2])], dim=1)
+        return Sequence(embeds, mask, self._places(embeds.shape[1]), {}, None)
+
+    def _places(self, count: int) -> Tensor:
+        steps = torch.arange(1, count + 1, device=self.positions.device)
+        return self.positions[..., -1:] + steps
+
+
+class Backbone(nn.Module):
+    """The pretrained model with its adapters, if it has any."""
+
+    def __init__(self, base: Base, spec: VlmSpec) -> None:
+        """Adapters are new; the rest is the base's."""
+        super().__init__()
+        self.spec = spec
+        self.image_token = check_model(base.model, base.folder)
+        self.model: Any = copied(base, weights=not spec.lora_rank)
+        self.processing = made = processing(base.folder, base.config.model_type)
+        self._layout = made.layout
+        self.eyes = {
+            name: Eyes(made, shape, spec.image_size) for name, shape in spec.cameras.items()
+        }
+        shapes = [s for n, s in spec.cameras.items() for _ in range(1 + (n in spec.previous))]
+        self._prompts = Prompts(made, tuple(shapes), self.image_token, base.folder)
+        if spec.lora_rank:
+            add_adapters(self.model, self.language, spec)
+        else:
+            self.language.requires_grad_(True)
+            if not spec.freeze_vision:
+                self.model.requires_grad_(True)
+        self._black: Seen | None = None
+        self.half_precision = False
+        self.recomputing = False
+
+    @property
+    def language(self) -> nn.Module:
+        """The language model alone, adapters included."""
+        found: nn.Module = self.model.get_decoder()
+        return found
+
+    @property
+    def width(self) -> int:
+        """D, the length of an embedding."""
+        return int(self.model.get_input_embeddings().weight.shape[1])
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """(..., D) of the base's own tokens, as the language model takes them."""
+        values: Tensor = self.model.get_input_embeddings()(ids)
+        return values
+
+    def see(self, observation: Mapping[str, Tensor]) -> Seen:
+        """All pictures of B rows; nothing is remembered for gradients where seeing is not trained."""
+        cameras = [self._camera(name, observation) for name in self.spec.cameras]
+        grids = [one.grid for one in cameras if one.grid is not None]
+        return Seen(
+            torch.cat([one.pooled for one in cameras], dim=1),
+            tuple(
+                torch.cat(layer, dim=1)
+                for layer in zip(*(one.deeper for one in cameras), strict=True)
+            ),
+            tuple(count for one in cameras for count in one.counts),
+            torch.cat(grids) if grids else None,
+            cameras[0].listed,
+        )
+
+    @property
+    def sight(self) -> int:
+        """How many numbers are seen of a row of pictures."""
+        blank = self._blank()
+        return (1 + len(blank.deeper)) * blank.pooled.numel()
+
+    def flat(self, seen: Seen) -> Tensor:
+        """(B, sight) float32"""
+        layers = [layer.flatten(1).to(torch.float32) for layer in (seen.pooled, *seen.deeper)]
+        return torch.cat(layers, dim=1)
+
+    def unflat(self, values: Tensor) -> Seen:
+        """What `flat` was given, of (B, sight)."""
+        blank = self._blank()
+        shape = (len(values), *blank.pooled.shape[1:])
+        pooled, *deeper = (one.reshape(shape) for one in values.chunk(1 + len(blank.deeper), dim=1))
+        return replace(blank, pooled=pooled, deeper=tuple(deeper))
+
+    def prompt(self, seen: Seen, instructions: Instructions) -> Sequence:
+        """The words and pictures of each row."""
+        device = seen.pooled.device
+        rope = getattr(self.model, "get_rope_index", None)
+        first = self._layout.first_position if self._layout else 0
+        written = self._prompts(instructions, seen.counts, seen.grid, rope, first)
+        ids = written.ids.to(device)
+        return Sequence(
+            self.embed(ids),
+            written.mask.to(device),
+            written.positions.to(device),
+            {name: values.to(device) for name, values in written.kinds.items()},
+            seen,
+        )
+
+    def then(self, sequence: Sequence, embeds: Tensor) -> Sequence:
+        """The prompt with embeddings (B, k, D) of our own after it, which are read one by one."""
+        prefix = self._layout is not None and self._layout.prefix
+        return sequence.then(embeds.to(sequence.embeds.dtype), int(prefix))
+
+    def read(self, sequence: Sequence, memory: Any = None) -> Tensor:
+        """(B, L, D) float32: what the language model makes of each position.
+
+        With a memory, it goes on from what that holds, and adds to it.
+        """
+        # Layers that recompute forget what they were to remember, so they do it for gradients alone.
+        learns = self.recomputing and torch.is_grad_enabled() and memory is None
+        if self.model.training != learns:
+            self.model.train(learns)
+        given: dict[str, Any] = dict(sequence.kinds)
+        if sequence.seen is not None:
+            given["mm_encoder_outputs"] = {"image": self._as_model_gave(sequence.seen)}
+        kind = sequence.embeds.device.type
+        with torch.autocast(kind, torch.bfloat16, enabled=self.half_precision):
+            out = self.model(
+                inputs_embeds=sequence.embeds,
+                attention_mask=sequence.mask,
+                position_ids=sequence.positions,
+                cache=memory,
+                use_cache=memory is not None,
+                **given,
+            )
+        hidden: Tensor = out.last_hidden_state
+        return hidden.to(torch.float32)
+
+    def new_memory(self) -> Any:
+        """For `read`: keys and values of all it has read."""
+        return DynamicCache(config=self.model.config.get_text_config())
+
+    @torch.no_grad()
+    def _blank(self) -> Seen:
+        """A row of black pictures: how many tokens they make is the same for all."""
+        if self._black is None:
+            device = self.model.get_input_embeddings().weight.device
+            black = {
+                name: torch.zeros(1, *shape, dtype=torch.uint8, device=device)
+                for name, shape in self.spec.cameras.items()
+            }
+            before = {f"{name}.previous": black[name] for name in self.spec.previous}
+            self._black = self.see(black | before)
+        return self._black
+
+    def _camera(self, name: str, observation: Mapping[str, Tensor]) -> Seen:
+        """One camera, the frame of one step before first where it is seen as well."""
+        frames = [observation[name]]
+        if name in self.spec.previous:
+            frames.insert(0, observation[f"{name}.previous"])
+        rows, pictures = len(frames[0]), torch.stack(frames, dim=1).flatten(0, 1)
+        learns = torch.is_grad_enabled() and not self.spec.freeze_vision
+        size = len(pictures) if learns else _PICTURES_AT_ONCE
+        parts = [self._features(name, part, learns=learns) for part in torch.split(pictures, size)]
+        grid = parts[0].grid
+        return Seen(
+            _by_row(torch.cat([part.pooled for part in parts]), rows),
+            tuple(
+                _by_row(torch.cat(layer), rows)
+                for layer in zip(*(part.deeper for part in parts), strict=True)
+            ),
+            parts[0].counts * len(frames),
+            None if grid is None else grid[:1].expand(len(frames), -1),
+            parts[0].listed,
+        )
+
+    def _features(self, name: str, pictures: Tensor, *, learns: bool) -> Seen:
+        """Each of N pictures (N, H, W, 3) as a row of its own."""
+        ready = self.eyes[name](pictures)
+        half = torch.autocast(pictures.device.type, torch.bfloat16, enabled=self.half_precision)
+        with torch.set_grad_enabled(learns), half:
+            out = self.model.get_image_features(**ready)
+        pooled = _stacked(out.pooler_output)
+        deeper = tuple(_stacked(one) for one in getattr(out, "deepstack_features", None) or ())
+        listed = not isinstance(out.pooler_output, Tensor)
+        return Seen(pooled, deeper, (pooled.shape[1],), ready.get("image_grid_thw"), listed)
+
+    def _as_model_gave(self, seen: Seen) -> SimpleNamespace:
+        """In the form in which the model itself passes it on."""
+        flat = [layer.flatten(0, 1) for layer in (seen.pooled, *seen.deeper)]
+        pooled: Any = [flat[0]] if seen.listed else seen.pooled
+        return SimpleNamespace(pooler_output=pooled, deepstack_features=[[one] for one in flat[1:]])
+
+
+def _by_row(tokens: Tensor, rows: int) -> Tensor:
+    """(rows, n, D) of the tokens of as many pictures for each row."""
+    return tokens.reshape(rows, -1, tokens.shape[-1])
+
+
+def _stacked(pooled: Any) -> Tensor:
+    """(N, n, D) of a tensor or of N tensors (n, D) of one size."""
+    if isinstance(pooled, Tensor):
+        return pooled
+    if len({one.shape for one in pooled}) != 1:
+        raise LearningError(
+            "This base makes different numbers of tokens of pictures of one size; it cannot be used."
+        )
+    return torch.stack(list(pooled))

@@ -1,0 +1,157 @@
+"""What Stage 1 would cost: optimiser steps on made-up rows, validations, and what comes before."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+
+from models_store.checkpoint import EFMCheckpoint
+from models_store.efm import EFM, SmallEFM
+from models_store.outline import outlines, plain_normalisation
+from practice.embodiments.interface import Embodiment, ShowsScenes
+from practice.learning import grounding, optim
+from practice.learning.building import first_model, heads_only, model_spec, trained
+from practice.learning.config import SFTConfig
+from practice.learning.costs import Cost, Part
+from practice.learning.estimating import Estimate, Place
+from practice.learning.made_up import MadeUp
+from practice.learning.probing import Stopwatch, Timing
+
+_LATER = 0.4
+"""Share of the probe's time that is left for all that is not an optimiser step."""
+
+_LOOKED_AT = 64
+"""Rows of one look that is timed."""
+
+
+def sft_cost(
+    config: SFTConfig,
+    robot: Embodiment,
+    *,
+    texts: Sequence[str] = (),
+    rows: int = 0,
+    initial: EFMCheckpoint | None = None,
+    place: Place | None = None,
+) -> Cost:
+    """Of Stage 1 on `rows` rows of demonstrations; 0: as many as a validation takes.
+
+    The pictures for grounding are drawn by the simulator, whose time is not counted.
+
+    Raises:
+        LearningError: there is no such model.
+    """
+    place = place or Place()
+    estimate = Estimate(place, rows=config.batch_size // config.accumulate, steps=config.steps)
+    spec = initial.spec if initial else model_spec(config, robot.spec)
+    [outline] = outlines([spec])
+    problem = estimate.outline([outline], [one for _, one in trained(outline, config)])
+    if problem:
+        return estimate.cost(problem=problem)
+    norm = initial.normalisation if initial else plain_normalisation(spec)
+    model = first_model(config, spec, norm, initial).to(place.device)
+    made = MadeUp(spec, robot.spec, texts, device=place.device)
+    stage = _Stage(config, model, made)
+    grounds = initial is None and isinstance(robot, ShowsScenes) and isinstance(model, SmallEFM)
+    sides = 2 if config.mirror and robot.spec.mirror else 1
+    return stage.estimated(estimate, rows or config.validation_rows, sides=sides, grounds=grounds)
+
+
+class _Stage:
+    """A model in training."""
+
+    def __init__(self, config: SFTConfig, model: EFM, made: MadeUp) -> None:
+        self.config, self._model, self._made = config, model, made
+        model.set_precision(config.precision)
+        model.set_recomputing(config.recompute)
+        self._parameters = [one for _, one in trained(model, config)]
+        self._optimizer = optim.adam(
+            self._parameters, learning_rate=config.learning_rate, eps=config.adam_eps,
+            weight_decay=config.weight_decay,
+        )  # fmt: skip
+        looks = heads_only(model, config)
+        self._seer = model if looks and isinstance(model, SmallEFM) else None
+        self._lesson = made.lesson(1, self._seer)
+
+    def estimated(self, estimate: Estimate, rows: int, *, sides: int, grounds: bool) -> Cost:
+        """By trying."""
+        problem = estimate.activations(self._model, self._learn)
+        if problem:
+            return estimate.cost(problem=problem)
+        watch = estimate.stopwatch()
+        learned, problem = estimate.tried(self._learn, watch, until=_LATER * watch.left)
+        if learned is None:
+            return estimate.cost(problem=problem)
+        parts = [
+            self._steps(learned, estimate.rows, watch),
+            self._validations(watch, rows),
+            self._looks(watch, sides * rows),
+            self._grounding(watch, self.config.grounding_steps * grounds),
+        ]
+        return estimate.cost([part for part in parts if part], probed=learned.rows)
+
+    def _learn(self, rows: int) -> None:
+        """Forward and backward, one part of a batch."""
+        self._forget()
+        if (
+            len(self._lesson.action) != rows
+        ):  # made once for each size: making it is no part of a step
+            self._lesson = self._made.lesson(rows, self._seer)
+        self._lesson.losses(self._model).sum().backward()  # type: ignore[no-untyped-call]
+
+    def _forget(self) -> None:
+        for parameter in self._model.parameters():
+            parameter.grad = None
+
+    def _follow(self) -> None:
+        """One step of the optimiser."""
+        optim.clip(self._parameters, self.config.clip_gradient)
+        self._optimizer.step()
+
+    def _steps(self, learned: Timing, rows: int, watch: Stopwatch) -> Part:
+        follow = watch.repeated(self._follow, rows, until=0.7 * watch.left).median
+        return learned.scaled(rows).part(
+            "optimiser steps", self.config.steps, times=self.config.accumulate, plus=follow
+        )
+
+    def _validations(self, watch: Stopwatch, rows: int) -> Part | None:
+        config = self.config
+        held_out = min(config.validation_rows, int(rows * config.validation_fraction))
+        if not held_out:
+            return None
+        some = min(_LOOKED_AT, held_out)
+        lesson = self._made.lesson(some, self._seer)
+
+        @torch.inference_mode()
+        def validate() -> None:
+            lesson.losses(self._model)
+
+        timed = watch.repeated(validate, some, until=0.5 * watch.left).scaled(held_out)
+        return timed.part("validations", math.ceil(config.steps / config.validate_every))
+
+    def _looks(self, watch: Stopwatch, rows: int) -> Part | None:
+        """Once at everything, where looking is not trained."""
+        seer, some = self._seer, min(_LOOKED_AT, rows)
+        if seer is None:
+            return None
+        pictures, asked = self._made.observation(some), self._made.instructions(some)
+
+        @torch.no_grad()
+        def look() -> None:
+            seer.look(pictures, asked)
+
+        timed = watch.repeated(look, some, until=0.5 * watch.left)
+        return timed.part("looks at the demonstrations", math.ceil(rows / some))
+
+    def _grounding(self, watch: Stopwatch, steps: int) -> Part | None:
+        """As long as a step of the whole model: its head is small."""
+        if not steps:
+            return None
+        lesson = self._made.lesson(grounding.BATCH)
+
+        def ground() -> None:
+            self._forget()
+            lesson.losses(self._model).sum().backward()  # type: ignore[no-untyped-call]
+
+        return watch.repeated(ground, grounding.BATCH).part("grounding steps", steps)
