@@ -21,7 +21,7 @@ PATIENCE = timedelta(hours=12)
 """How long processes wait for each other: the first may have to lay out pictures on the disk."""
 
 _AT_ONCE = 1 << 25
-"""Numbers summed at once, 128 MB: so much more memory does a sum need."""
+"""Numbers summed at once, 128 MB or one parameter: so much more memory does a sum need."""
 
 _WORD = 32
 """Bytes of the longest word told."""
@@ -106,7 +106,7 @@ def join(device: str) -> Team:
     if world == 1:
         return ALONE
     if device == "cuda":
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     backend = "cpu:gloo,cuda:nccl" if device == "cuda" else "gloo"
     distributed.init_process_group(backend, timeout=PATIENCE)
     return Team(distributed.get_rank(), world)

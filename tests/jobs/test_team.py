@@ -59,7 +59,10 @@ def test_two_processes_execute_one_run(settings: Settings) -> None:
     said = child.stdout.read().decode()
     assert child.wait() == 0, said[-3000:]
     run.refresh_from_db()
-    assert (run.state, run.iteration, run.strikes) == ("succeeded", 30, 0), (run.error, said[-3000:])
+    assert (run.state, run.iteration, run.strikes) == ("succeeded", 30, 0), (
+        run.error,
+        said[-3000:],
+    )
     assert sorted(run.checkpoints.values_list("kind", flat=True)) == ["policy", "reward"]
     assert run.points.count() == 3, "nobody but the leader writes"
 
