@@ -76,11 +76,15 @@ def efm(
         {"figures": {name: number}, "bars": [{"name", "value", "limit", "holds"}]}
 
     Raises:
-        LearningError: there is no such size.
+        LearningError: there is no such size, or more than one GPU.
     """
     if size not in SIZES:
         raise LearningError(
             f"There is no model of size {size!r}; choose one of: {', '.join(SIZES)}."
+        )
+    if torch.cuda.device_count() > 1:
+        raise LearningError(
+            f"This measures one GPU, and {torch.cuda.device_count()} are to be seen; set CUDA_VISIBLE_DEVICES to one."
         )
     tell = progress or (lambda _text, _share: None)
     effort, device = QUICK if quick else Effort(), "cuda" if torch.cuda.is_available() else "cpu"

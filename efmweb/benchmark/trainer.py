@@ -51,7 +51,7 @@ def step_times(
 ) -> list[float]:
     """When each optimiser step on `picked` (steps, B) had ended, by `now`."""
     # Seconds of importing, for this benchmark alone.
-    from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments  # noqa: PLC0415
+    from transformers import PrinterCallback, Trainer, TrainerCallback  # noqa: PLC0415
 
     ended: list[float] = []
 
@@ -64,24 +64,9 @@ def step_times(
             return SequentialSampler(cast("Any", self.train_dataset))
 
     with tempfile.TemporaryDirectory() as folder:
-        told = TrainingArguments(
-            output_dir=folder,
-            max_steps=len(picked),
-            per_device_train_batch_size=config.batch_size // config.accumulate,
-            gradient_accumulation_steps=config.accumulate,
-            learning_rate=config.learning_rate,
-            lr_scheduler_type="constant",
-            max_grad_norm=config.clip_gradient,
-            adam_epsilon=config.adam_eps,
-            remove_unused_columns=False,
-            use_cpu=device == "cpu",
-            save_strategy="no",
-            report_to=[],
-            disable_tqdm=True,
-        )
         trainer = InOrder(
             model=_Asked(model),
-            args=told,
+            args=_arguments(config, len(picked), device=device, folder=folder),
             train_dataset=_Picked(picked),
             data_collator=lambda some: {"lesson": rows.lesson(torch.stack(some))},
             callbacks=[Watch()],
@@ -89,6 +74,27 @@ def step_times(
         trainer.remove_callback(PrinterCallback)
         trainer.train()
     return ended
+
+
+def _arguments(config: SFTConfig, steps: int, *, device: str, folder: str) -> Any:
+    """The config of Stage 1 in Trainer's terms; what that says nothing about is Trainer's default."""
+    from transformers import TrainingArguments  # noqa: PLC0415
+
+    return TrainingArguments(
+        output_dir=folder,
+        max_steps=steps,
+        per_device_train_batch_size=config.batch_size // config.accumulate,
+        gradient_accumulation_steps=config.accumulate,
+        learning_rate=config.learning_rate,
+        lr_scheduler_type="constant",
+        max_grad_norm=config.clip_gradient,
+        adam_epsilon=config.adam_eps,
+        remove_unused_columns=False,
+        use_cpu=device == "cpu",
+        save_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+    )
 
 
 def clock(device: str) -> Callable[[], float]:

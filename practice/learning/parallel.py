@@ -21,7 +21,7 @@ PATIENCE = timedelta(hours=12)
 """How long processes wait for each other: the first may have to lay out pictures on the disk."""
 
 _AT_ONCE = 1 << 25
-"""Numbers summed at once, 128 MB: so much more memory does a sum need."""
+"""Numbers summed at once, 128 MB or one parameter: so much more memory does a sum need."""
 
 _WORD = 32
 """Bytes of the longest word told."""

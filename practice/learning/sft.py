@@ -65,8 +65,7 @@ class SFT:
         team: Team = ALONE,
     ) -> None:
         """Train a new model, which may see and read as `pretrained` does, or go on with `initial`, which must
-        fit the demonstrations. `show`, an embodiment, draws the pictures for grounding if it can.
-        All processes of a `team` are given the same.
+        fit the demonstrations. `show`, an embodiment, draws the pictures for grounding; all of a `team` get the same.
         """
         check_fit(demonstrations, spec)
         self.config, self._device, self._team = config, device, team

@@ -122,6 +122,13 @@ def test_an_unknown_size_is_named() -> None:
         bench.efm(size="huge")
 
 
+def test_several_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainer would spread the batch over all of them."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    with pytest.raises(LearningError, match="and 4 are to be seen"):
+        bench.efm()
+
+
 def test_options_of_one_benchmark_are_refused_by_others() -> None:
     with pytest.raises(CommandError, match="bench eyes has no --size"):
         call_command("bench", "eyes", size="tiny")
