@@ -34,6 +34,8 @@ MOST_HEADER = 16 << 20
 MOST_WIDE = 1 << 20
 """No size of a model description is above this: a layer is built before its weights are compared."""
 MOST_LAYERS = 64
+MOST_RANK, MOST_BINS = 512, 8192
+"""Of a pretrained model's adapters and answers, which are built on its base before they are compared: small beside any base."""
 _PIECE = 1 << 20
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _BYTES = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}  # fmt: skip
@@ -224,7 +226,12 @@ def _check_sizes(spec: Spec) -> None:
     if isinstance(spec, CompactSpec):
         sizes += [spec.queries, spec.buckets, spec.max_words, spec.word_size, *spec.channels]
     if isinstance(spec, VlmSpec):
-        sizes += [spec.lora_rank, spec.image_size]
+        sizes += [spec.image_size]
+        if spec.lora_rank > MOST_RANK or max(spec.action_bins, spec.steps_to_go_bins) > MOST_BINS:
+            raise CheckpointError(
+                f"A pretrained model from outside has adapters of rank {MOST_RANK} and {MOST_BINS} bins at most; "
+                f"this has rank {spec.lora_rank}, {spec.action_bins} and {spec.steps_to_go_bins} bins."
+            )
     if not isinstance(spec, ModelSpec):
         sizes += [spec.action_bins, *(n for shape in spec.cameras.values() for n in shape)]
     if max((*sizes, *hidden)) > MOST_WIDE or len(hidden) > MOST_LAYERS:

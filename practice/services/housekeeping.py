@@ -6,7 +6,16 @@ from datetime import timedelta
 from django.utils import timezone
 
 from models_store.errors import LearningError
-from practice.models import Dataset, Episode, Estimate, Export, Run, SignInLink, Worker
+from practice.models import (
+    CheckpointImport,
+    Dataset,
+    Episode,
+    Estimate,
+    Export,
+    Run,
+    SignInLink,
+    Worker,
+)
 from practice.services import uploads
 from practice.storage import blobs, frame_cache
 
@@ -18,19 +27,21 @@ ESTIMATES_KEPT = timedelta(days=1)
 
 _RESUME = re.compile(r"runs/(\d+)/resume-")
 _SHARD = re.compile(r"datasets/(\d+)/")
+_IMPORT = re.compile(r"imports/(\d+)\.zip$")
 _EXPORT = re.compile(r"exports/(\d+)\.zip$")
 
 
 def prune() -> int:
     """Delete spent sign-in links, long-gone workers, old estimates and films, unneeded resume points, files of exports that are
-    gone and of imports that failed, expired uploads, and what the frame cache holds above its limit; gives how many.
+    gone, of checked checkpoints and of imports that failed, expired uploads, and what the frame cache holds above its limit; gives
+    how many.
     """
     now = timezone.now()
     links, _ = SignInLink.objects.filter(expires_at__lt=now - timedelta(days=1)).delete()
     workers, _ = Worker.objects.filter(seen_at__lt=now - timedelta(days=1)).delete()
     estimates, _ = Estimate.objects.filter(created_at__lt=now - ESTIMATES_KEPT).delete()
     files = _prune_resume_points() + _prune_films() + _prune_exports() + _prune_imports()
-    files += frame_cache().prune()
+    files += _prune_checkpoint_imports() + frame_cache().prune()
     return links + workers + estimates + files + uploads.expire()
 
 
@@ -70,6 +81,25 @@ def _prune_exports() -> int:
     for key in gone:
         blobs().delete(key)
     return len(gone)
+
+
+def _prune_checkpoint_imports() -> int:
+    """Uploads of checkpoints whose check is over, or whose rows are gone, as a worker that died may leave them."""
+    files = {key: match for key in blobs().list("imports/") if (match := _IMPORT.match(key))}
+    # A file is a moment older than its row's commit, so that only old ones are surely nobody's.
+    oldest = (timezone.now() - timedelta(days=1)).timestamp()
+    waiting = CheckpointImport.objects.filter(state__in=["queued", "working"])
+    wanted = set(waiting.values_list("pk", flat=True))
+    removed = 0
+    for key, match in files.items():
+        try:
+            written = blobs().path(key).stat().st_mtime
+        except (LearningError, FileNotFoundError):
+            continue  # its worker has just removed it
+        if written < oldest and int(match.group(1)) not in wanted:
+            blobs().delete(key)
+            removed += 1
+    return removed
 
 
 def _prune_imports() -> int:

@@ -15,6 +15,8 @@ from models_store.outside import MANIFEST, OPTIMIZER, WEIGHTS, inspect
 from models_store.trial import load_outside
 from models_store.vlm_spec import VlmSpec
 from tests.models_store.outside import laid_out, rewritten, small, with_weights
+from tests.models_store.test_vlm import NORM, spec_of
+from tests.models_store.tiny_vlms import make_base
 
 
 def tensors(header: dict[str, Any], data: bytes = b"", *, length: int | None = None) -> bytes:
@@ -135,3 +137,19 @@ def test_a_base_that_is_not_here_is_named_with_its_digest(
     folder = laid_out(rewritten(made.files, spec=spec.to_json()), tmp_path / "c")
     with pytest.raises(LearningError, match=f"needs the base '{base}' with the sha256 {'e' * 64}"):
         load_outside(folder)
+
+
+def test_adapters_are_loaded_on_the_base_that_is_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EFM_BASES", str(tmp_path / "bases"))
+    base = make_base("smolvlm", tmp_path / "bases" / "tiny")
+    spec = replace(spec_of(base), base="tiny")
+    made = EFMCheckpoint.new(spec, NORM, seed=0)
+    assert load_outside(laid_out(made.files, tmp_path / "a")).digest == made.digest
+    other = replace(spec, base_digest="e" * 64).to_json()
+    with pytest.raises(LearningError, match="the one here has"):
+        load_outside(laid_out(rewritten(made.files, spec=other), tmp_path / "b"))
+    wide = replace(spec, lora_rank=1 << 20).to_json()
+    with pytest.raises(LearningError, match="rank 512"):
+        load_outside(laid_out(rewritten(made.files, spec=wide), tmp_path / "c"))

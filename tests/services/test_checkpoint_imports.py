@@ -1,6 +1,7 @@
 """A checkpoint from outside: hostile until checked, then one that runs can start from."""
 
 import io
+import os
 import zipfile
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from practice.api.zip_stream import zipped
 from practice.errors import ForbiddenError, InvalidError
 from practice.models import Checkpoint, CheckpointImport, Task, User
 from practice.selectors.cards import CARD, card_of, files_of, made_by
-from practice.services import enqueue, leases
+from practice.services import enqueue, housekeeping, leases
 from practice.services.checkpoint_imports import (
     delete_import,
     import_checkpoint,
@@ -158,3 +159,16 @@ def test_the_command_says_what_it_became_or_why_not(
         call_command("import_checkpoint", path, task=task.slug)
     with pytest.raises(CommandError, match="no task"):
         call_command("import_checkpoint", path, task="nowhere")
+
+
+def test_what_a_dead_worker_left_is_removed_and_what_waits_is_kept(otto: User) -> None:
+    waits = receive_checkpoint(make_task(), io.BytesIO(b"x"), by=otto, filename="a.zip")
+    over = taken(waits.task, packed(small().files), otto)
+    young = storage.import_key(over.pk + 2)
+    for key in (over.upload_key, storage.import_key(over.pk + 1), young):
+        storage.blobs().put(key, io.BytesIO(b"x"))
+    for key in storage.blobs().list("imports/"):
+        if key != young:
+            os.utime(storage.blobs().path(key), (0, 0))
+    housekeeping.prune()
+    assert sorted(storage.blobs().list("imports/")) == sorted([waits.upload_key, young])
