@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.db import connection
@@ -41,17 +42,23 @@ class Led(Team):
         return said
 
 
+def _test_database() -> str:
+    """The URL of the database that this test writes to, wherever it runs."""
+    place = {name: quote(str(value), safe="") for name, value in connection.settings_dict.items()}
+    who = f"{place['USER']}:{place['PASSWORD']}" if place["PASSWORD"] else place["USER"]
+    return f"postgres://{who}@{place['HOST']}:{place['PORT'] or 5432}/{place['NAME']}"
+
+
 @pytest.mark.django_db(transaction=True)
 def test_two_processes_execute_one_run(settings: Settings) -> None:
     dataset = make_dataset()
     make_episodes(count=8, dataset=dataset)
     run = make_running(make_run(dataset.task, kind="sft", datasets=(dataset,), config=CONFIG))
-    base, _, _ = os.environ["DATABASE_URL"].rpartition("/")
     child = subprocess.Popen(
         children.command(run.pk, "owner-1", processes=2),
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         env=os.environ | {
-            "DATABASE_URL": f"{base}/{connection.settings_dict['NAME']}", "EFM_BLOBS": str(settings.EFM_BLOBS),
+            "DATABASE_URL": _test_database(), "EFM_BLOBS": str(settings.EFM_BLOBS),
             "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "",
         },
     )  # fmt: skip
