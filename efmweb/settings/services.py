@@ -5,6 +5,7 @@ import os
 import tempfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -37,6 +38,8 @@ def database(found: Environment) -> dict[str, Any]:
             raise ImproperlyConfigured(f"DATABASE_URL cannot be read: {error}.") from error
         if "postgresql" not in str(config.get("ENGINE")):
             raise ImproperlyConfigured("DATABASE_URL must begin with postgres://.")
+        # A socket's folder is written as PostgreSQL itself has it: postgres://user@%2Frun%2Fpostgresql/name
+        config["HOST"] = unquote(str(config.get("HOST") or ""))
     else:
         config = {
             "NAME": "efmweb",

@@ -98,3 +98,9 @@ def test_another_database_engine_is_refused() -> None:
 )
 def test_celery_is_told_the_redis_url_in_its_own_spelling(url: str, broker: str) -> None:
     assert services.broker_url(url) == broker
+
+
+def test_a_database_may_be_named_by_the_folder_of_its_socket() -> None:
+    found = env.read({"DATABASE_URL": "postgres://efm@%2Frun%2Fpostgresql:5432/efm"})
+    config = services.database(found)
+    assert (config["HOST"], config["USER"], config["NAME"]) == ("/run/postgresql", "efm", "efm")
