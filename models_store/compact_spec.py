@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from models_store.errors import LearningError
-from models_store.spec import refuse_unknown_keys
+from models_store.spec_json import read, written
 
 _TUPLES: dict[str, type] = {
     "previous": str,
@@ -148,9 +148,7 @@ class CompactSpec:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; `from_json` gives an equal spec back."""
-        lists: dict[str, Any] = {name: list(getattr(self, name)) for name in _TUPLES}
-        lists["cameras"] = {name: list(shape) for name, shape in self.cameras.items()}
-        return asdict(self) | lists
+        return written(self, _TUPLES)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> CompactSpec:
@@ -159,18 +157,4 @@ class CompactSpec:
         Raises:
             LearningError: a key is unknown or missing, or a value has the wrong type.
         """
-        refuse_unknown_keys(data, {item.name for item in fields(cls)})
-        try:
-            values = dict(data)
-            values["cameras"] = {
-                str(name): tuple(int(size) for size in shape)
-                for name, shape in values["cameras"].items()
-            }
-            if "observation" in values:
-                sizes = values["observation"].items()
-                values["observation"] = {str(name): int(size) for name, size in sizes}
-            for name in _TUPLES.keys() & values.keys():
-                values[name] = tuple(_TUPLES[name](value) for value in values[name])
-            return cls(**values)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise LearningError(f"This is no model description: {error!r}.") from error
+        return read(cls, data, _TUPLES)

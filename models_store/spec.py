@@ -7,22 +7,14 @@ a typing mistake, is never half understood.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from models_store.errors import LearningError
+from models_store.spec_json import read, written
 
 ACTIVATIONS = ("relu", "silu", "tanh")
-_TUPLES = {"policy_hidden", "distance_hidden"}
-
-
-def refuse_unknown_keys(data: Mapping[str, Any], known: set[str]) -> None:
-    """Raises LearningError when `data` has a key that no model description knows."""
-    unknown = sorted(set(data) - known)
-    if unknown:
-        raise LearningError(
-            f"Unknown key {unknown[0]!r} in a model description; known: {', '.join(sorted(known))}."
-        )
+_TUPLES = {"policy_hidden": int, "distance_hidden": int}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +86,7 @@ class ModelSpec:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; `from_json` gives an equal spec back."""
-        lists = {name: list(getattr(self, name)) for name in _TUPLES}
-        return asdict(self) | lists
+        return written(self, _TUPLES)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ModelSpec:
@@ -104,12 +95,4 @@ class ModelSpec:
         Raises:
             LearningError: a key is unknown or missing, or a value has the wrong type.
         """
-        refuse_unknown_keys(data, {field.name for field in fields(cls)})
-        try:
-            values = dict(data)
-            values["observation"] = {str(k): int(v) for k, v in values["observation"].items()}
-            for name in _TUPLES & set(values):
-                values[name] = tuple(int(width) for width in values[name])
-            return cls(**values)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise LearningError(f"This is no model description: {error!r}.") from error
+        return read(cls, data, _TUPLES)
