@@ -1,7 +1,9 @@
 """Cameras of the golden datasets as video: mp4 files made with PyAV alone, laid out as the format's documentation says."""
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,18 @@ def pictures(camera: str, size: tuple[int, int] = SIZE) -> NDArray[np.uint8]:
     return whole if camera == TOP else 255 - whole
 
 
+@contextmanager
+def usual_priority() -> Iterator[None]:
+    """As root, SVT-AV1 gives the thread that calls it real-time priority for good, and whatever it starts has that from then on: a
+    browser that waits in a loop would leave nothing to anybody else.
+    """
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, *before)
+
+
 def write_video(
     path: Path,
     frames: NDArray[np.uint8],
@@ -48,7 +62,7 @@ def write_video(
     path.parent.mkdir(parents=True, exist_ok=True)
     options = {"libx264": {"g": "4", "bf": "2", "crf": "12"}, "libsvtav1": {"g": "2", "crf": "20"}}
     base = Fraction(1, 100 * fps)
-    with av.open(str(path), "w", format="mp4", options=movflags) as out:
+    with usual_priority(), av.open(str(path), "w", format="mp4", options=movflags) as out:
         stream: Any = out.add_stream(codec, rate=fps, options=options.get(codec, {}))
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = pix_fmt

@@ -1,5 +1,6 @@
 """Videos of strangers: facts, frames by their times, sizes, copies that browsers play, and bounds."""
 
+import os
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -229,3 +230,8 @@ def test_a_stream_that_turns_to_another_size_is_refused(tmp_path: Path) -> None:
     assert len([next(found) for _ in range(10)]) == 10
     with pytest.raises(DatasetError, match=r"turns to 96 x 128 pixels at 1\.000 s; it declares 48"):
         next(found)
+
+
+def test_writing_av1_leaves_this_process_its_priority(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4", pictures(TOP), codec="libsvtav1")
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
