@@ -32,6 +32,13 @@ def frames_in_memory() -> int:
     return int(settings.EFM_FRAMES_IN_MEMORY)
 
 
+def work_folder() -> Path:
+    """Where jobs lay out files on their way, on this host's disk."""
+    folder = Path(settings.EFM_VAR) / "tmp"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def upload_key(sha256: str, ending: str = ".zip") -> str:
     """Key of an uploaded original, by its content; `ending` is one of archive.ENDINGS."""
     return f"uploads/{sha256[:2]}/{sha256}{ending}"

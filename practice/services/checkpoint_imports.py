@@ -6,7 +6,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -108,7 +107,7 @@ def import_checkpoint(import_id: int) -> None:
         return
     row = CheckpointImport.objects.select_related("task", "created_by").get(pk=import_id)
     try:
-        with tempfile.TemporaryDirectory(dir=_work_folder()) as temporary:
+        with tempfile.TemporaryDirectory(dir=storage.work_folder()) as temporary:
             folder = _unpacked(row, Path(temporary))
             found = inspect(folder)
             check_model_fits(found.spec, embodiment(row.task.embodiment).spec)
@@ -169,9 +168,3 @@ def _keep(row: CheckpointImport, owner: str, found: Outside) -> bool:
         checkpoint.parents.set(known)
         audit.record(row.created_by, "checkpoint.imported", checkpoint, origin=row.origin)
     return conclude(CheckpointImport, row.pk, owner, state="done", checkpoint=checkpoint)
-
-
-def _work_folder() -> Path:
-    folder = Path(settings.EFM_VAR) / "tmp"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder

@@ -80,15 +80,9 @@ def push_checkpoint(push_id: int) -> None:
 def _push(push: CheckpointPush) -> str:
     """Lay the files out by links and hand the folder over."""
     checkpoint = push.checkpoint
-    with tempfile.TemporaryDirectory(dir=_work_folder()) as temporary:
+    with tempfile.TemporaryDirectory(dir=storage.work_folder()) as temporary:
         folder = Path(temporary)
         for name in files_of(checkpoint):
             (folder / name).symlink_to(storage.blobs().path(f"{checkpoint.blob_key}/{name}"))
         (folder / CARD).write_text(card_of(checkpoint) or "")
         return hub.push_model(folder, push.repo, token=settings.EFM_HUB_TOKEN)
-
-
-def _work_folder() -> Path:
-    folder = Path(settings.EFM_VAR) / "tmp"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder

@@ -140,7 +140,7 @@ def _claim(export_id: int, owner: str) -> Export | None:
 def _write(export: Export, owner: str) -> None:
     tell = _teller(export, owner)
     version = export.version
-    with tempfile.TemporaryDirectory(dir=_work_folder()) as temporary:
+    with tempfile.TemporaryDirectory(dir=storage.work_folder()) as temporary:
         folder, packed = Path(temporary) / "dataset", Path(temporary) / "dataset.zip"
         total = max(1, version.episodes)
         write_version(
@@ -209,9 +209,3 @@ def _teller(export: Export, owner: str) -> Callable[[float], None]:
             _hold(export, owner, share)
 
     return tell
-
-
-def _work_folder() -> Path:
-    folder = Path(settings.EFM_VAR) / "tmp"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder

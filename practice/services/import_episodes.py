@@ -49,7 +49,12 @@ def store_episodes(
         for episode in group:
             ranges.add(episode.action)
     found = ranges.findings("data")
-    found += keep_originals(folder, rows, lambda share: told(_READ + (1 - _READ) * share))
+    found += keep_originals(
+        folder,
+        rows,
+        lambda share: told(_READ + (1 - _READ) * share),
+        ours=folder.is_relative_to(place),
+    )
     judged = report.refusing(refused)
     return replace(judged, findings=(*judged.findings, *found)), rows
 

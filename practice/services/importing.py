@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from practice import storage
 from practice.episodes.errors import EpisodesError
 from practice.episodes.lerobot_meta import Dataset as OpenedDataset
 from practice.episodes.lerobot_meta import open_dataset
@@ -73,7 +73,7 @@ def _claim(dataset_id: int, owner: str) -> Dataset | None:
 
 def _import(dataset: Dataset, owner: str) -> None:
     told = _teller(dataset, owner)
-    with tempfile.TemporaryDirectory(dir=_work_folder()) as temporary:
+    with tempfile.TemporaryDirectory(dir=storage.work_folder()) as temporary:
         place = Path(temporary)
         source = source_of(dataset, place)
         try:
@@ -189,9 +189,3 @@ def _teller(dataset: Dataset, owner: str) -> Callable[[float], None]:
         announce(dataset)
 
     return tell
-
-
-def _work_folder() -> Path:
-    folder = Path(settings.EFM_VAR) / "tmp"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder

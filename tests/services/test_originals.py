@@ -16,7 +16,8 @@ from practice.episodes.lerobot_format import Feature
 from practice.episodes.lerobot_write import write_dataset
 from practice.episodes.types import Episode as Recorded
 from practice.episodes.video_read import VideoReader, playable, probe
-from practice.models import Dataset, User
+from practice.models import Dataset, Episode, User
+from practice.services import originals
 from practice.services.importing import import_dataset
 from practice.services.sources import receive_folder
 from tests.examples import recorded_of
@@ -81,6 +82,7 @@ def test_every_episode_knows_its_place_in_the_original(folder: Path, otto: User)
     [key] = {row.videos[CAMERA]["key"] for row in dataset.episodes.all()}
     [original] = folder.glob("videos/**/*.mp4")
     assert storage.blobs().path(key).read_bytes() == original.read_bytes()
+    assert not storage.blobs().path(key).samefile(original), "Others may write to what lies there."
 
 
 def test_what_browsers_cannot_play_is_kept_as_h264(
@@ -96,6 +98,20 @@ def test_what_browsers_cannot_play_is_kept_as_h264(
     assert playable(probe(stored)) is None
     expected = [[40 * number + 2 * k for k in range(12)] for number in range(3)]
     assert np.abs(np.array(_greys(dataset)) - expected).max() <= 4
+
+
+def test_a_large_video_is_told_of_piece_by_piece(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [original] = folder.glob("videos/**/*.mp4")
+    monkeypatch.setattr(originals, "PIECE", 100)
+    told: list[float] = []
+    [row] = rows = [Episode(uid="e0")]
+    assert originals.keep_originals(folder, rows, told.append, ours=True) == []
+    assert len(told) > original.stat().st_size / 100
+    assert (min(told), max(told)) == (0.0, 1.0)
+    kept = storage.blobs().path(row.videos[CAMERA]["key"])
+    assert kept.samefile(original), "What is ours needs no copy."
 
 
 def test_a_damaged_video_of_an_unknown_camera_costs_no_episode(folder: Path, otto: User) -> None:

@@ -6,18 +6,16 @@ checkpoint folder. Ctrl-C stops it; the same command goes on from a minute befor
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-import torch
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress, TimeRemainingColumn
 
 from efmweb.locks import hold
+from efmweb.management.terminal import check_device, progress_line
 from models_store.errors import CheckpointError, LearningError
 from practice.embodiments.registry import embodiments
 from practice.errors import PracticeError
@@ -76,10 +74,10 @@ class Command(BaseCommand):
                 check_free(name)
             if out is not None and out.exists():
                 raise CommandError(f"{out} exists already; a checkpoint is never overwritten.")
-            _check_device(options["device"])
+            check_device(options["device"])
             chosen = {key: options[key] for key in ("variant", "scenes", "steps", "seed")}
             stage = pretraining_of(embodiment, **chosen)
-            with _bar() as bar:
+            with progress_line(TimeRemainingColumn()) as bar:
                 shop = Workshop(
                     folder, device=options["device"], tell=_teller(bar, options["steps"])
                 )
@@ -122,21 +120,3 @@ def _teller(bar: Progress, steps: int) -> Any:
         bar.update(line, completed=share * steps, description=words or "Drawing pictures")
 
     return tell
-
-
-def _check_device(name: str) -> None:
-    """Refuse a device before anything is computed for it."""
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise CommandError(f"--device {name} cannot be used: {reason}") from error
-
-
-def _bar() -> Progress:
-    """One line on a terminal; nothing where nobody looks."""
-    console = Console(file=sys.stderr)
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-        console=console, transient=True, disable=not console.is_terminal,
-    )  # fmt: skip

@@ -8,20 +8,18 @@ section of docs/results.md.
 from __future__ import annotations
 
 import json
-import sys
 from argparse import ArgumentParser
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import TaskProgressColumn
 
 from efmweb.locks import hold
 from efmweb.management.commands.bench import commit, machine
+from efmweb.management.terminal import check_device, progress_line
 from efmweb.settings.env import ROOT
 from models_store.errors import LearningError
 from practice.learning.experiments import report
@@ -75,12 +73,12 @@ class Command(BaseCommand):
         count = experiment.seeds if options["seeds"] is None else options["seeds"]
         if count < 1:
             raise CommandError(f"--seeds {count}: at least one is needed.")
-        _check_device(options["device"])
+        check_device(options["device"])
         if options["processes"] < 0:
             raise CommandError(f"--processes {options['processes']}: 0 or more are needed.")
         shop = Workshop(out / "stages", device=options["device"], processes=options["processes"])
         results = options["results"] or ROOT / "docs" / "results.md"
-        with _bar() as bar:
+        with progress_line(TaskProgressColumn()) as bar:
             line = bar.add_task(name, total=1.0)
 
             def progress(text: str, share: float) -> None:
@@ -113,26 +111,3 @@ def _write(finding: Finding, folder: Path) -> str:
     packages = ", ".join(f"{package} {number}" for package, number in versions.items())
     where = f"{', '.join(finding.devices)} of {origin['machine']}"
     return report.markdown(finding, f"{where}, {packages}, commit {origin['commit']}")
-
-
-def _check_device(name: str) -> None:
-    """Refuse a device before anything is computed for it."""
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise CommandError(f"--device {name} cannot be used: {reason}") from error
-
-
-def _bar() -> Progress:
-    """On a terminal, one line that goes when the seed is done; nothing where nobody looks."""
-    console = Console(file=sys.stderr)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )

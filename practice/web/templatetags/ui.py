@@ -29,6 +29,8 @@ LOOKS: dict[str, tuple[str, str]] = {
     "validating": ("accent", "play"),
     "mapping": ("warn", "question"),
     "writing": ("accent", "play"),
+    "working": ("accent", "play"),
+    "done": ("good", "check"),
     "ready": ("good", "check"),
     "approved": ("good", "check"),
     "rejected": ("bad", "cross"),
