@@ -80,7 +80,11 @@ class Eye(nn.Module):
 
 def _places(rows: int, columns: int) -> Tensor:
     """(cells, 3): x and y of each cell from -1 to 1, and 1 to sum up the mass."""
+    # Named, because transformers may leave torch.linspace deaf to `with torch.device(...)`.
+    device = torch.get_default_device()
     y, x = torch.meshgrid(
-        torch.linspace(-1, 1, rows), torch.linspace(-1, 1, columns), indexing="ij"
+        torch.linspace(-1, 1, rows, device=device),
+        torch.linspace(-1, 1, columns, device=device),
+        indexing="ij",
     )
     return torch.stack([x.flatten(), y.flatten(), torch.ones(rows * columns)], dim=-1)

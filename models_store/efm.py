@@ -7,12 +7,13 @@ this line knows which kind it talks to. Both kinds look first (`LookingEFM`).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from models_store.actions import ActionDistribution
+from models_store.errors import LearningError
 from models_store.instructions import Instructions
 from models_store.precision import Precision
 from models_store.specs import Spec
@@ -20,6 +21,11 @@ from models_store.steps_to_go import StepsToGo
 
 SEEN = "seen"
 """Under this name an observation may carry what `LookingEFM.look` gave for it, and nothing else."""
+
+_SPEECHLESS = (
+    "A small model has no words to name an instruction in: set instruction_weight to 0, or base to a pretrained "
+    "model."
+)
 
 
 class EFM(nn.Module, ABC):
@@ -66,6 +72,22 @@ class EFM(nn.Module, ABC):
     @abstractmethod
     def judge_parameters(self) -> list[nn.Parameter]:
         """What only the steps-to-go depend on."""
+
+    def enable_instruction_prediction(self) -> None:
+        """Get ready for `instruction_loss`; seed and precision play no part.
+
+        Raises:
+            LearningError: the model has no language of its own.
+        """
+        raise LearningError(_SPEECHLESS)
+
+    def instruction_loss(
+        self, moments: Iterable[Mapping[str, Tensor]], instructions: Instructions
+    ) -> Tensor:
+        """-log p(g | moments), (B,) nats per token of each row's instruction, which the model is not told. Moments
+        are observations of B rows each, of which the newest frames are shown, or what `look` gave for them.
+        """
+        raise LearningError(_SPEECHLESS)
 
     def set_precision(self, precision: Precision) -> None:
         """How the costly part computes; a model without any has nothing to choose."""

@@ -15,7 +15,7 @@ Departures from the paper:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -29,8 +29,10 @@ from models_store.instructions import Instructions
 from models_store.normalisation import Normalisation
 from models_store.precision import Precision, uses_bfloat16
 from models_store.steps_to_go import Bins, StepsToGo
-from models_store.vlm_backbone import Backbone, Sequence
-from models_store.vlm_base import Base, load_base
+from models_store.vlm_backbone import Backbone
+from models_store.vlm_base import Base, load_base, whole_head
+from models_store.vlm_instructions import instruction_loss
+from models_store.vlm_sequence import Seen, Sequence, beside
 from models_store.vlm_spec import VlmSpec
 
 _SAMPLE = 1_024
@@ -73,6 +75,23 @@ class Vlm(LookingEFM):
     def set_precision(self, precision: Precision) -> None:
         """How the pretrained model computes; what is read out of it is float32."""
         self.backbone.half_precision = uses_bfloat16(precision, self.centres.device)
+
+    def enable_instruction_prediction(self) -> None:
+        """Hold the base's last layer, which is not trained, where its table of embeddings does not give logits."""
+        head = whole_head(self._base, getattr(torch, self.spec.dtype))
+        self.register_buffer(
+            "head", None if head is None else head.to(self.centres.device), persistent=False
+        )
+
+    def instruction_loss(
+        self, moments: Iterable[Mapping[str, Tensor]], instructions: Instructions
+    ) -> Tensor:
+        """By the base's own words."""
+        assert "head" in self._buffers, "enable_instruction_prediction() comes first"
+        shown = beside(self._newest(one) for one in moments)
+        table: Tensor = self.backbone.model.get_input_embeddings().weight
+        head = table if self.head is None else self.head
+        return instruction_loss(self.backbone, shown, instructions, head)
 
     def set_recomputing(self, on: bool) -> None:
         """Gradient checkpointing of all layers, while training."""
@@ -148,6 +167,13 @@ class Vlm(LookingEFM):
         named = (*model.named_parameters(), *model.named_buffers())
         return {name: values for name, values in named if id(values) not in reading}
 
+    def _newest(self, observation: Mapping[str, Tensor]) -> Seen:
+        """Each camera's newest frame."""
+        backbone = self.backbone
+        if SEEN not in observation:
+            return backbone.see(observation, newest=True)
+        return backbone.unflat(observation[SEEN][:, : backbone.sight]).only(backbone.newest)
+
     def _state(self, observation: Mapping[str, Tensor]) -> Tensor:
         """(B, S), in the robot's units."""
         names = list(self.spec.observation)
@@ -159,6 +185,7 @@ class Vlm(LookingEFM):
     def _constant(self, name: str, values: Any) -> None:
         self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
 
+    head: Tensor | None
     centres: Tensor
     state_mean: Tensor
     state_std: Tensor

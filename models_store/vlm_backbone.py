@@ -9,12 +9,14 @@ rows beside it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import accumulate
 from types import SimpleNamespace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import DynamicCache
 
 from models_store.errors import LearningError
@@ -24,72 +26,11 @@ from models_store.vlm_eyes import Eyes
 from models_store.vlm_layout import check_model, processing
 from models_store.vlm_lora import add_adapters
 from models_store.vlm_prompts import Prompts
+from models_store.vlm_sequence import Seen, Sequence, beside
 from models_store.vlm_spec import VlmSpec
 
 _PICTURES_AT_ONCE = 64
 """In one pass of the vision tower where nothing is learned; the activations of more fill a small card."""
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What the vision tower made of B rows of pictures."""
-
-    pooled: Tensor
-    """(B, M, D): M tokens over all pictures of a row."""
-
-    deeper: tuple[Tensor, ...]
-    """(B, M, D) each: what some models add in their first layers (DeepStack, Qwen3-VL)."""
-
-    counts: tuple[int, ...]
-    """Tokens of each picture of a row."""
-
-    grid: Tensor | None
-    """(pictures, 3) frames, rows and columns of patches, where the model has them."""
-
-    listed: bool
-    """Whether the model itself hands its tokens on in a list."""
-
-
-@dataclass(frozen=True)
-class Sequence:
-    """B rows of embeddings to be read."""
-
-    embeds: Tensor
-    """(B, L, D)"""
-
-    mask: Tensor
-    """(B, L), 0 where a row is padded."""
-
-    positions: Tensor
-    """(B, L), or (3, B, L) where time, height and width have positions of their own."""
-
-    kinds: dict[str, Tensor]
-    """Name -> (B, L), kinds of tokens that some models want to know."""
-
-    seen: Seen | None
-
-    def then(self, embeds: Tensor, kind: int) -> Sequence:
-        """With embeddings (B, k, D) after it."""
-        more = embeds.shape[:2]
-        return replace(
-            self.after(embeds),
-            embeds=torch.cat([self.embeds, embeds], dim=1),
-            positions=torch.cat([self.positions, self._places(more[1])], dim=-1),
-            kinds={
-                name: torch.cat([values, values.new_full(more, kind)], dim=1)
-                for name, values in self.kinds.items()
-            },
-            seen=self.seen,
-        )
-
-    def after(self, embeds: Tensor) -> Sequence:
-        """What comes after it alone, for a model that remembers the rest."""
-        mask = torch.cat([self.mask, self.mask.new_ones(embeds.shape[:2])], dim=1)
-        return Sequence(embeds, mask, self._places(embeds.shape[1]), {}, None)
-
-    def _places(self, count: int) -> Tensor:
-        steps = torch.arange(1, count + 1, device=self.positions.device)
-        return self.positions[..., -1:] + steps
 
 
 class Backbone(nn.Module):
@@ -106,8 +47,7 @@ class Backbone(nn.Module):
         self.eyes = {
             name: Eyes(made, shape, spec.image_size) for name, shape in spec.cameras.items()
         }
-        shapes = [s for n, s in spec.cameras.items() for _ in range(1 + (n in spec.previous))]
-        self._prompts = Prompts(made, tuple(shapes), self.image_token, base.folder)
+        self._prompts = Prompts(made, self.image_token, base.folder)
         if spec.lora_rank:
             add_adapters(self.model, self.language, spec)
         else:
@@ -134,20 +74,17 @@ class Backbone(nn.Module):
         values: Tensor = self.model.get_input_embeddings()(ids)
         return values
 
-    def see(self, observation: Mapping[str, Tensor]) -> Seen:
-        """All pictures of B rows; nothing is remembered for gradients where seeing is not trained."""
-        cameras = [self._camera(name, observation) for name in self.spec.cameras]
-        grids = [one.grid for one in cameras if one.grid is not None]
-        return Seen(
-            torch.cat([one.pooled for one in cameras], dim=1),
-            tuple(
-                torch.cat(layer, dim=1)
-                for layer in zip(*(one.deeper for one in cameras), strict=True)
-            ),
-            tuple(count for one in cameras for count in one.counts),
-            torch.cat(grids) if grids else None,
-            cameras[0].listed,
-        )
+    def see(self, observation: Mapping[str, Tensor], *, newest: bool = False) -> Seen:
+        """All pictures of B rows, or each camera's newest alone; nothing is remembered for gradients where seeing is
+        not trained.
+        """
+        return beside(self._camera(name, observation, newest) for name in self.spec.cameras)
+
+    @property
+    def newest(self) -> tuple[int, ...]:
+        """Which of all pictures of a row are each camera's newest."""
+        frames = (1 + (name in self.spec.previous) for name in self.spec.cameras)
+        return tuple(end - 1 for end in accumulate(frames))
 
     @property
     def sight(self) -> int:
@@ -172,7 +109,7 @@ class Backbone(nn.Module):
         device = seen.pooled.device
         rope = getattr(self.model, "get_rope_index", None)
         first = self._layout.first_position if self._layout else 0
-        written = self._prompts(instructions, seen.counts, seen.grid, rope, first)
+        written = self._prompts(instructions, seen, rope, first)
         ids = written.ids.to(device)
         return Sequence(
             self.embed(ids),
@@ -212,6 +149,24 @@ class Backbone(nn.Module):
         hidden: Tensor = out.last_hidden_state
         return hidden.to(torch.float32)
 
+    def words(self, instructions: Instructions) -> tuple[Tensor, Tensor]:
+        """Each row's instruction as an answer: ids (B, T), padded behind, and (B, T) which of them are there."""
+        ids, there = self._prompts.answers(instructions)
+        device = self.model.get_input_embeddings().weight.device
+        return ids.to(device), there.to(device)
+
+    def logits(self, said: Tensor, head: Tensor) -> Tensor:
+        """(..., V) float32 of all words, of what was said, (..., D), as the base's last layer `head` (V, D) gives them."""
+        with torch.autocast(said.device.type, torch.bfloat16, enabled=self.half_precision):
+            given = functional.linear(said.to(head.dtype), head)
+        return self.capped(given.to(torch.float32))
+
+    def capped(self, logits: Tensor) -> Tensor:
+        """Gemma 2 keeps its logits within bounds; so do we where the base does."""
+        config = self.model.config.get_text_config()
+        bound = getattr(config, "final_logit_softcapping", None)
+        return logits if bound is None else bound * torch.tanh(logits / bound)
+
     def new_memory(self) -> Any:
         """For `read`: keys and values of all it has read."""
         return DynamicCache(config=self.model.config.get_text_config())
@@ -229,10 +184,10 @@ class Backbone(nn.Module):
             self._black = self.see(black | before)
         return self._black
 
-    def _camera(self, name: str, observation: Mapping[str, Tensor]) -> Seen:
+    def _camera(self, name: str, observation: Mapping[str, Tensor], newest: bool) -> Seen:
         """One camera, the frame of one step before first where it is seen as well."""
         frames = [observation[name]]
-        if name in self.spec.previous:
+        if name in self.spec.previous and not newest:
             frames.insert(0, observation[f"{name}.previous"])
         rows, pictures = len(frames[0]), torch.stack(frames, dim=1).flatten(0, 1)
         learns = torch.is_grad_enabled() and not self.spec.freeze_vision
@@ -246,6 +201,7 @@ class Backbone(nn.Module):
                 for layer in zip(*(part.deeper for part in parts), strict=True)
             ),
             parts[0].counts * len(frames),
+            parts[0].shapes * len(frames),
             None if grid is None else grid[:1].expand(len(frames), -1),
             parts[0].listed,
         )
@@ -259,7 +215,8 @@ class Backbone(nn.Module):
         pooled = _stacked(out.pooler_output)
         deeper = tuple(_stacked(one) for one in getattr(out, "deepstack_features", None) or ())
         listed = not isinstance(out.pooler_output, Tensor)
-        return Seen(pooled, deeper, (pooled.shape[1],), ready.get("image_grid_thw"), listed)
+        grid, shape = ready.get("image_grid_thw"), tuple(pictures.shape[1:])
+        return Seen(pooled, deeper, (pooled.shape[1],), (shape,), grid, listed)
 
     def _as_model_gave(self, seen: Seen) -> SimpleNamespace:
         """In the form in which the model itself passes it on."""

@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 
 import torch
 import transformers
+from safetensors import safe_open
 from torch import Tensor, nn
 
 from models_store.errors import CheckpointError, LearningError
@@ -30,6 +31,9 @@ class Base:
 
     vocabulary: int
     """V"""
+
+    tied: bool
+    """Whether its table of embeddings gives the logits as well."""
 
     config: Any
 
@@ -117,7 +121,32 @@ def base_of(whole: Any, folder: Path, rows: int) -> Base:
     model = getattr(whole, whole.base_model_prefix, whole)
     model.requires_grad_(False)
     _without_dropout(model)
-    return Base(folder, model, last, int(head.weight.shape[0]), whole.config)
+    tied = head.weight is embedding.weight
+    return Base(folder, model, last, int(head.weight.shape[0]), tied, whole.config)
+
+
+def whole_head(base: Base, dtype: torch.dtype) -> Tensor | None:
+    """(V, D), what gives every token its logit, read from the base's files; None where its table of embeddings
+    does. Of an outline, a tensor without numbers.
+
+    Raises:
+        LearningError: the files hold no such tensor.
+    """
+    if base.tied:
+        return None
+    shape = (base.vocabulary, base.head.shape[1])
+    if base.head.is_meta:
+        return torch.empty(shape, dtype=dtype, device="meta")
+    for file in sorted(base.folder.glob("*.safetensors")):
+        with safe_open(file, "pt") as opened:
+            for name in opened.keys():  # noqa: SIM118 - no mapping
+                if name.endswith("lm_head.weight"):
+                    head: Tensor = opened.get_tensor(name)
+                    return head.to(dtype)
+    raise LearningError(
+        f"The base in {base.folder} has no lm_head.weight in its files, so it cannot name an instruction in "
+        f"words; set instruction_weight to 0."
+    )
 
 
 def _unknown(folder: Path, error: Exception) -> LearningError:

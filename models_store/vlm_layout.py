@@ -34,6 +34,9 @@ class Layout:
 
     first_position: int = 0
 
+    before_answer: str = ""
+    """What stands between the prompt and an answer."""
+
     prefix: bool = False
     """Whether the prompt is read in both directions at once, and only what follows one by one."""
 
@@ -50,6 +53,7 @@ _IDEFICS = Layout(
     lambda n: f"<fake_token_around_image><global-img>{'<image>' * n}<fake_token_around_image>",
     _idefics,
     "square",
+    before_answer=" ",
 )
 _QWEN = Layout(lambda n: f"<|vision_start|>{'<|image_pad|>' * n}<|vision_end|>", _qwen, "patches")
 
@@ -95,6 +99,12 @@ class Processing:
         ids = list(made["input_ids"][0])
         kinds = {n: list(made[n][0]) for n in ("token_type_ids",) if n in made}
         return ids, kinds
+
+    def answer(self, text: str) -> list[int]:
+        """Token ids of what the model would say after a prompt, its end left open."""
+        said = (self.layout.before_answer if self.layout else "") + text
+        ids: list[int] = self.tokenizer(said, add_special_tokens=False)["input_ids"]
+        return ids
 
     def _asked(self, text: str, pictures: int) -> str:
         if getattr(self.processor, "chat_template", None):

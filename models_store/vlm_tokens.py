@@ -26,8 +26,8 @@ from models_store.instructions import Instructions
 from models_store.normalisation import Normalisation
 from models_store.steps_to_go import StepsToGo
 from models_store.vlm import Vlm
-from models_store.vlm_backbone import Sequence
 from models_store.vlm_base import Base
+from models_store.vlm_sequence import Sequence
 from models_store.vlm_spec import VlmSpec
 
 _PATH_SEED = 0
@@ -83,20 +83,14 @@ class TokenVlm(Vlm):
 
     def action_logits(self, said: Tensor) -> Tensor:
         """(..., bins) of what was said, (..., D)."""
-        return self._capped(said @ self.actor.T)
+        return self.backbone.capped(said @ self.actor.T)
 
     def chances(self, said: Tensor) -> Tensor:
         """(B, bins) log p of the next dimension, at the model's temperature."""
         return functional.log_softmax(self.action_logits(said) / self.spec.temperature, dim=-1)
 
     def _progress(self, said: Tensor) -> StepsToGo:
-        return StepsToGo(self._capped(said @ self.distance.T), self.bins)
-
-    def _capped(self, logits: Tensor) -> Tensor:
-        """Gemma 2 keeps its logits within bounds; so do we where the base does."""
-        config = self.backbone.model.config.get_text_config()
-        bound = getattr(config, "final_logit_softcapping", None)
-        return logits if bound is None else bound * torch.tanh(logits / bound)
+        return StepsToGo(self.backbone.capped(said @ self.distance.T), self.bins)
 
 
 @dataclass(frozen=True)

@@ -159,7 +159,10 @@ def first_model(
     only make up for it.
     """
     start = initial or new_checkpoint(config, spec, norm)
-    return at_temperature(start, 1.0).build() if isinstance(spec, TokenSpec) else start.build()
+    model = at_temperature(start, 1.0).build() if isinstance(spec, TokenSpec) else start.build()
+    if config.instruction_weight:
+        model.enable_instruction_prediction()
+    return model
 
 
 def handed_on(spec: Spec, config: SFTConfig) -> Spec:

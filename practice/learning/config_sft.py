@@ -180,6 +180,13 @@ class SFTConfig(Config):
         maximum=4_096,
         unit="pixels",
     )
+    instruction_weight: float = setting(
+        0.0,
+        help="Pretrained: a third objective, to name the instruction in the base's own words from the first and the "
+        "last moment of an episode; how much its loss counts beside the other two. 0: off.",
+        minimum=0.0,
+        maximum=100.0,
+    )
     recompute: bool = recompute_setting()
     accumulate: int = accumulate_setting()
 
@@ -188,6 +195,11 @@ class SFTConfig(Config):
         Config.__post_init__(self)
         check_parts(self.batch_size, self.accumulate)
         if self.base is None:
+            if self.instruction_weight:
+                raise LearningError(
+                    f"instruction_weight is {self.instruction_weight:g}, but a small model has no words to name an "
+                    f"instruction in: set it to 0, or base to a pretrained model."
+                )
             return
         check_name(self.base)
         for name, wanted in _COMPACT_ONLY.items():
@@ -204,3 +216,9 @@ class SFTConfig(Config):
             raise LearningError(
                 "Weights that are trained must be float32: set base_dtype to float32, or lora_rank above 0."
             )
+
+    @property
+    def objectives(self) -> dict[str, float]:
+        """Name -> weight of each loss in the sum that is minimised, in the order of `Lesson.losses`."""
+        told = {"instruction": self.instruction_weight} if self.instruction_weight else {}
+        return {"bc": 1.0, "steps_to_go": 1.0, **told}

@@ -68,12 +68,17 @@ class Demonstrations:
         return rows
 
     @property
+    def ends(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(N,) each: the first and the last row of the same episode."""
+        counts = np.bincount(self.episode, minlength=self.num_episodes)
+        after = np.cumsum(counts)
+        return (after - counts)[self.episode], (after - 1)[self.episode]
+
+    @property
     def steps_to_end(self) -> NDArray[np.float32]:
         """(N,) steps until the demonstration itself ends, however long it goes on after the goal."""
-        ends = np.cumsum(np.bincount(self.episode, minlength=self.num_episodes))
-        counted: NDArray[np.float32] = (ends[self.episode] - np.arange(len(self)) - 1).astype(
-            np.float32
-        )
+        _, last = self.ends
+        counted: NDArray[np.float32] = (last - np.arange(len(self))).astype(np.float32)
         return counted
 
     @classmethod

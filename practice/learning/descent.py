@@ -1,4 +1,4 @@
-"""Optimiser steps of Stage 1: both losses of a batch, AdamW, and the average of the weights."""
+"""Optimiser steps of Stage 1: the losses of a batch, AdamW, and the average of the weights."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ class Descent:
         """What is trained is the config's choice."""
         self._model, self._config, self._team = model, config, team
         self._named = trained(model, config)
+        self._weights = torch.tensor(
+            list(config.objectives.values()), device=self._named[0][1].device
+        )
         self._average = Average(self._named, config.ema)
         self._optimizer = optim.adam(
             (parameter for _, parameter in self._named),
@@ -35,16 +38,16 @@ class Descent:
         )
 
     def step(self, lesson: Lesson, number: int) -> Tensor:
-        """Optimiser step `number` (from 0); (2,) this process's part of L_BC and L_stg, nats."""
+        """Optimiser step `number` (from 0); this process's part of each objective, nats."""
         config, parameters = self._config, [parameter for _, parameter in self._named]
         rate = config.learning_rate * optim.schedule(config.schedule, number, config.steps)
         optim.set_learning_rate(self._optimizer, rate)
         self._optimizer.zero_grad(set_to_none=True)
         whole = self._team.summed(lesson.counts)
-        total = torch.zeros_like(whole)
+        total = torch.zeros_like(self._weights)
         for part in lesson.parts(config.accumulate):
             losses = part.losses(self._model, whole)
-            losses.sum().backward()  # type: ignore[no-untyped-call]
+            (self._weights * losses).sum().backward()  # type: ignore[no-untyped-call]
             total += losses.detach()
         self._team.sum_gradients(parameters)
         optim.clip(parameters, config.clip_gradient)

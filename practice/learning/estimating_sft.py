@@ -18,6 +18,7 @@ from practice.learning.costs import Cost, Part
 from practice.learning.estimating import Estimate, Place
 from practice.learning.made_up import MadeUp
 from practice.learning.probing import Stopwatch, Timing
+from practice.learning.rows import Lesson
 
 _LATER = 0.4
 """Share of the probe's time that is left for all that is not an optimiser step."""
@@ -46,6 +47,8 @@ def sft_cost(
     estimate = Estimate(place, rows=config.batch_size // config.accumulate, steps=config.steps)
     spec = initial.spec if initial else model_spec(config, robot.spec)
     [outline] = outlines([spec])
+    if config.instruction_weight:
+        outline.enable_instruction_prediction()
     problem = estimate.outline([outline], [one for _, one in trained(outline, config)])
     if problem:
         return estimate.cost(problem=problem)
@@ -72,7 +75,7 @@ class _Stage:
         )  # fmt: skip
         looks = heads_only(model, config)
         self._seer = model if looks and isinstance(model, SmallEFM) else None
-        self._lesson = made.lesson(1, self._seer)
+        self._lesson = self._made_up(1)
 
     def estimated(self, estimate: Estimate, rows: int, *, sides: int, grounds: bool) -> Cost:
         """By trying."""
@@ -97,8 +100,12 @@ class _Stage:
         if (
             len(self._lesson.action) != rows
         ):  # made once for each size: making it is no part of a step
-            self._lesson = self._made.lesson(rows, self._seer)
+            self._lesson = self._made_up(rows)
         self._lesson.losses(self._model).sum().backward()  # type: ignore[no-untyped-call]
+
+    def _made_up(self, rows: int) -> Lesson:
+        moments = bool(self.config.instruction_weight)
+        return self._made.lesson(rows, self._seer, moments=moments)
 
     def _forget(self) -> None:
         for parameter in self._model.parameters():
@@ -121,7 +128,7 @@ class _Stage:
         if not held_out:
             return None
         some = min(_LOOKED_AT, held_out)
-        lesson = self._made.lesson(some, self._seer)
+        lesson = self._made_up(some)
 
         @torch.inference_mode()
         def validate() -> None:

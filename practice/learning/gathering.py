@@ -60,7 +60,7 @@ class Pictures:
         if not self._ask:
             return
         self._ask -= 1
-        for _, array, frames in self._wanted(rows):
+        for _, array, frames in self._wanted(rows, self._previous):
             if isinstance(array, np.memmap):
                 pages: Any = array.base  # the map itself
                 size = array[0].nbytes
@@ -68,30 +68,36 @@ class Pictures:
                     page = begin - begin % mmap.PAGESIZE
                     pages.madvise(mmap.MADV_WILLNEED, page, begin + size - page)
 
-    def at(self, rows: Tensor) -> dict[str, Tensor]:
-        """Of these rows, (B,) on the CPU: name -> (B, H, W, 3) on the device."""
+    def at(self, rows: Tensor, *, newest: bool = False) -> dict[str, Tensor]:
+        """Of these rows, (B,) on the CPU: name -> (B, H, W, 3) on the device; or the newest frames alone."""
         faults = resource.getrusage(_WHO).ru_majflt
-        found = {name: self._copied(array, frames) for name, array, frames in self._wanted(rows)}
+        previous = () if newest else self._previous
+        found = {
+            name: self._copied(array, frames)
+            for name, array, frames in self._wanted(rows, previous)
+        }
         if resource.getrusage(_WHO).ru_majflt > faults:
             self._ask = _ASKED
         if self._near:
-            found |= self._picked(rows)
+            found |= self._picked(rows, previous)
         return found
 
-    def _wanted(self, rows: Tensor) -> Iterator[tuple[str, NDArray[np.uint8], NDArray[np.int64]]]:
+    def _wanted(
+        self, rows: Tensor, previous: Sequence[str]
+    ) -> Iterator[tuple[str, NDArray[np.uint8], NDArray[np.int64]]]:
         """Name, where its pictures lie, and which are meant; of what does not lie on the device."""
         now = rows.numpy()
         for name, array in self._far.items():
             yield name, array, self._frame[now]
-            if name in self._previous:
+            if name in previous:
                 yield name + PREVIOUS, array, self._frame[self._before[now]]
 
-    def _picked(self, rows: Tensor) -> dict[str, Tensor]:
+    def _picked(self, rows: Tensor, previous: Sequence[str]) -> dict[str, Tensor]:
         here = rows.to(self._device)
         found = {name: values[here] for name, values in self._near.items()}
-        if self._previous:
+        if previous:
             earlier = torch.from_numpy(self._before[rows.numpy()]).to(self._device)
-            near = (name for name in self._previous if name in self._near)
+            near = (name for name in previous if name in self._near)
             found |= {name + PREVIOUS: self._near[name][earlier] for name in near}
         return found
 

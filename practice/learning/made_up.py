@@ -39,8 +39,10 @@ class MadeUp:
         """In turn."""
         return Instructions(self._texts, np.arange(rows) % len(self._texts))
 
-    def lesson(self, rows: int, seer: LookingEFM | None = None) -> Lesson:
-        """For Stage 1; of what `seer` sees, where looking is not trained."""
+    def lesson(self, rows: int, seer: LookingEFM | None = None, *, moments: bool = False) -> Lesson:
+        """For Stage 1; of what `seer` sees, where looking is not trained; with two moments that tell the
+        instruction, where it is to be told.
+        """
         observation, instructions = self.observation(rows), self.instructions(rows)
         if seer is not None:
             observation = _seen(seer, observation, instructions)
@@ -48,6 +50,7 @@ class MadeUp:
         return Lesson(
             observation, self._action(rows), torch.ones(rows, dtype=torch.bool, device=self._device),
             steps.to(self._device), instructions,
+            (self.observation(rows), self.observation(rows)) if moments else (),
         )  # fmt: skip
 
     def batch(self, rows: int, seer: EFM | None = None) -> Batch:

@@ -1,8 +1,8 @@
-"""Demonstrations on the training device: batches, mirrored where asked, and both losses over them."""
+"""Demonstrations on the training device: batches, mirrored where asked, and the losses over them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,6 +34,10 @@ class Lesson:
     acted: Tensor
     steps_to_go: Tensor
     instructions: Instructions
+    moments: tuple[dict[str, Tensor], ...] = ()
+    """What is to tell the instruction, observations of B rows each: the first and the last of the row's episode;
+    empty where nothing is asked about it.
+    """
 
     @property
     def counts(self) -> Tensor:
@@ -43,13 +47,17 @@ class Lesson:
 
     def losses(self, model: EFM, whole: Tensor | None = None) -> Tensor:
         """(2,): L_BC and L_stg, nats, means over the rows; or, of a part, its share of the means over the
-        whole that has these `counts`.
+        whole that has these `counts`. (3,) with L_ins, nats per token, where there are moments to tell it from.
         """
         acted, rows = self.counts if whole is None else whole
         likelihood, progress = model.score(self.observation, self.instructions, self.action)
         cloning = -(likelihood * self.acted).sum() / acted.clamp(min=1)
         share = len(self.action) / rows
-        return torch.stack([cloning, progress.loss(self.steps_to_go) * share])
+        losses = [cloning, progress.loss(self.steps_to_go) * share]
+        if self.moments:
+            told = model.instruction_loss(self.moments, self.instructions)
+            losses.append(told.mean() * share)
+        return torch.stack(losses)
 
     def parts(self, count: int) -> list[Lesson]:
         """The same rows in so many equal parts."""
@@ -70,8 +78,11 @@ class Rows:
         previous: tuple[str, ...] = (),
         arrival: str = "success",
         mirror: Mirror | None = None,
+        moments: bool = False,
     ) -> None:
-        """Only `inputs` are kept. With a mirror, the first half of every batch is seen in it."""
+        """Only `inputs` are kept. With a mirror, the first half of every batch is seen in it. `moments`: whether
+        lessons hold those of their episodes.
+        """
         cameras = [name for name in inputs if is_camera(name)]
         self._pictures = Pictures(data, cameras, previous, device)
         numbers = {name: data.observation[name] for name in inputs if name not in cameras}
@@ -89,6 +100,8 @@ class Rows:
                 for name, signs in mirror.signs.items()
             }
         self._instructions = Instructions(texts, data.instruction)
+        self.moments = tuple(map(torch.from_numpy, data.ends)) if moments else ()
+        """(N,) each, on the CPU: the rows of the moments that belong to each row."""
 
     def __len__(self) -> int:
         """N"""
@@ -109,11 +122,14 @@ class Rows:
         """
         for number, rows in enumerate(picked):
             for following in picked[number + 1 : number + 2]:
-                self._pictures.expect(following)
+                ends = (rows_of[following] for rows_of in self.moments)
+                self._pictures.expect(torch.cat([following, *ends]))
             yield self.lesson(rows)
 
-    def lesson(self, rows: Tensor, mirrored: int | None = None) -> Lesson:
-        """These rows, (B,) on the CPU; the first half in the mirror, or the first `mirrored`."""
+    def lesson(self, rows: Tensor, mirrored: int | None = None, *, moments: bool = True) -> Lesson:
+        """These rows, (B,) on the CPU; the first half in the mirror, or the first `mirrored`. Without their
+        moments where nobody asks for them.
+        """
         here = rows.to(self._action.device)
         numbers = {name: values[here] for name, values in self._numbers.items()}
         lesson = Lesson(
@@ -122,6 +138,7 @@ class Rows:
             self._acted[here],
             self._steps_to_go[here],
             self._instructions.rows(rows.numpy()),
+            tuple(self._pictures.at(end[rows], newest=True) for end in self.moments if moments),
         )
         if self._mirror is None:
             return lesson
@@ -131,18 +148,30 @@ class Rows:
 
     def _in_mirror(self, lesson: Lesson, mirror: Mirror, half: int) -> Lesson:
         """The same with its first `half` rows mirrored."""
-        seen = dict(lesson.observation)
-        for name, values in seen.items():
-            if name.removesuffix(PREVIOUS) in mirror.cameras:
-                seen[name] = torch.cat([values[:half].flip(2), values[half:]])
-            elif name in self._signs:
-                seen[name] = torch.cat([values[:half] * self._signs[name], values[half:]])
+
+        def seen(observation: dict[str, Tensor]) -> dict[str, Tensor]:
+            return {
+                name: self._flipped(name, values, mirror, half)
+                for name, values in observation.items()
+            }
+
         action = lesson.action
         if "action" in self._signs:
             action = torch.cat([action[:half] * self._signs["action"], action[half:]])
         index = lesson.instructions.index + self._other * (np.arange(len(action)) < half)
         instructions = Instructions(lesson.instructions.texts, index)
-        return Lesson(seen, action, lesson.acted, lesson.steps_to_go, instructions)
+        return Lesson(
+            seen(lesson.observation), action, lesson.acted, lesson.steps_to_go, instructions,
+            tuple(seen(moment) for moment in lesson.moments),
+        )  # fmt: skip
+
+    def _flipped(self, name: str, values: Tensor, mirror: Mirror, half: int) -> Tensor:
+        """What is observed under this name, its first `half` rows in the mirror."""
+        if name.removesuffix(PREVIOUS) in mirror.cameras:
+            return torch.cat([values[:half].flip(2), values[half:]])
+        if name in self._signs:
+            return torch.cat([values[:half] * self._signs[name], values[half:]])
+        return values
 
 
 class Looked:
@@ -176,7 +205,7 @@ class Looked:
         for first in range(self.done, end, size):
             rows = torch.arange(first, min(first + size, end))
             for side, parts in enumerate(self._parts):
-                lesson = self._rows.lesson(rows, mirrored=side * len(rows))
+                lesson = self._rows.lesson(rows, mirrored=side * len(rows), moments=False)
                 seen = model.look(lesson.observation, lesson.instructions)
                 parts.append(replace(lesson, observation={SEEN: seen}))
         self.done = end
@@ -190,27 +219,39 @@ class Looked:
 
     def lesson(self, rows: Tensor) -> Lesson:
         """As `Rows.lesson`, with what was seen in place of what there is to see."""
-        here = rows.to(self._sides[0].action.device)
         if len(self._sides) == 1:
-            return _picked(self._sides[0], here)
+            return self._of(self._sides[0], rows)
         half = len(rows) // 2
         plain, mirrored = self._sides
-        return _joined([_picked(mirrored, here[:half]), _picked(plain, here[half:])])
+        return _joined([self._of(mirrored, rows[:half]), self._of(plain, rows[half:])])
+
+    def _of(self, side: Lesson, rows: Tensor) -> Lesson:
+        """These rows, (B,) on the CPU, with their moments, which are rows themselves."""
+        seen = side.observation[SEEN]
+        moments = tuple({SEEN: seen[end[rows].to(seen.device)]} for end in self._rows.moments)
+        return replace(_picked(side, rows.to(seen.device)), moments=moments)
 
 
 def _picked(lesson: Lesson, rows: Tensor) -> Lesson:
+    def of(observation: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {name: values[rows] for name, values in observation.items()}
+
     return Lesson(
-        {name: values[rows] for name, values in lesson.observation.items()},
+        of(lesson.observation),
         lesson.action[rows],
         lesson.acted[rows],
         lesson.steps_to_go[rows],
         lesson.instructions.rows(rows.cpu().numpy()),
+        tuple(of(moment) for moment in lesson.moments),
     )
 
 
 def _joined(lessons: list[Lesson]) -> Lesson:
+    def of(observations: Iterable[dict[str, Tensor]]) -> dict[str, Tensor]:
+        return {SEEN: torch.cat([one[SEEN] for one in observations])}
+
     return Lesson(
-        {SEEN: torch.cat([lesson.observation[SEEN] for lesson in lessons])},
+        of(lesson.observation for lesson in lessons),
         torch.cat([lesson.action for lesson in lessons]),
         torch.cat([lesson.acted for lesson in lessons]),
         torch.cat([lesson.steps_to_go for lesson in lessons]),
@@ -218,4 +259,5 @@ def _joined(lessons: list[Lesson]) -> Lesson:
             lessons[0].instructions.texts,
             np.concatenate([lesson.instructions.index for lesson in lessons]),
         ),
+        tuple(of(same) for same in zip(*(lesson.moments for lesson in lessons), strict=True)),
     )

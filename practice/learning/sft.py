@@ -2,12 +2,13 @@
 
     L_BC  = -E log p(a_t | o_t, g)          behavioural cloning
     L_stg = -E log p(T - t | o_t, g)        steps-to-go, categorical over bins
+    L_ins = -E log p(g | o_0, o_T)          instruction prediction, an option for pretrained models
 
 Policy and reward checkpoints are chosen separately, each by its own validation loss on episodes
 kept out of training.
 
 Departures from the paper:
-- A batch is not split over the two objectives: every row serves both. The two networks of the
+- A batch is not split over the objectives: every row serves all. The two networks of the
   state-only model share no weights, so this is the same as two batches, at half the gathering.
 - Rows are drawn with replacement, so that resuming needs nothing but the generator.
 """
@@ -186,17 +187,17 @@ class SFT:
         """`count` optimiser steps; the mean losses over them."""
         config, size = self.config, self.config.batch_size
         picked = torch.randint(len(self._train), (count, size), generator=self._generator)
-        totals = torch.zeros(2, device=self._device)
+        totals = torch.zeros(len(config.objectives), device=self._device)
         for lesson in self._rows.lessons(self._team.share(picked)):
             totals += self._descent.step(lesson, self._step)
             self._step += 1
-        bc, steps_to_go = (self._team.summed(totals) / count).tolist()
-        if not np.isfinite(bc + steps_to_go):
+        losses = self._named("loss", self._team.summed(totals) / count)
+        if not np.isfinite(sum(losses.values())):
             raise LearningError(
                 f"The loss is no longer a number at step {self._step}; "
                 f"lower learning_rate (now {config.learning_rate:g})."
             )
-        return {"loss_bc": bc, "loss_steps_to_go": steps_to_go}
+        return losses
 
     @torch.inference_mode()
     def _validate(self) -> dict[str, float]:
@@ -211,18 +212,22 @@ class SFT:
         if isinstance(self._held_out, Rows):
             size = self._held_out.at_once(size)
         parts = [rows[i : i + size] for i in range(0, count, size)]
-        total = torch.zeros(2, device=self._device)
+        total = torch.zeros(len(self.config.objectives), device=self._device)
         for part in parts[self._team.rank :: self._team.world]:
             total += self._held_out.lesson(part).losses(self._model) * (len(part) / count)
-        bc, steps_to_go = self._team.summed(total).tolist()
-        return {"val_loss_bc": bc, "val_loss_steps_to_go": steps_to_go}
+        return self._named("val_loss", self._team.summed(total))
+
+    def _named(self, prefix: str, losses: Tensor) -> dict[str, float]:
+        """The losses of all objectives, by name."""
+        named = zip(self.config.objectives, losses.tolist(), strict=True)
+        return {f"{prefix}_{name}": value for name, value in named}
 
     def _lessons(self, data: Demonstrations, mirror: Mirror | None = None) -> Rows | Looked:
         """The rows on the device; to be looked at once where looking is not trained."""
         spec, kept = self._model_spec, len(data) * (1 if mirror is None else 2)
         rows = Rows(
             data, self._device, inputs=spec.inputs, previous=spec.previous,
-            arrival=self.config.arrival, mirror=mirror,
+            arrival=self.config.arrival, mirror=mirror, moments="instruction" in self.config.objectives,
         )  # fmt: skip
         return Looked(rows) if looks_once(self._model, self.config, kept) else rows
 

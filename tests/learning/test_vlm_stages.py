@@ -11,7 +11,8 @@ import torch
 from models_store.checkpoint import EFMCheckpoint
 from models_store.state_file import load_tree, save_tree
 from models_store.vlm import Vlm
-from models_store.vlm_backbone import Backbone, Seen
+from models_store.vlm_backbone import Backbone
+from models_store.vlm_sequence import Seen
 from models_store.vlm_spec import VlmSpec
 from practice.embodiments.language_table.embodiment import LanguageTable
 from practice.embodiments.point_mass import PointMass
