@@ -26,7 +26,7 @@ class SFTConfig(Config):
 
     steps: int = setting(2_000, help="Optimiser steps.", minimum=1, maximum=10_000_000)
     batch_size: int = setting(
-        512, help="Rows per step; every row serves both objectives.", minimum=2, maximum=1_000_000
+        512, help="Rows per step; every row serves all objectives.", minimum=2, maximum=1_000_000
     )
     learning_rate: float = setting(3e-3, help="Peak of the schedule.", minimum=1e-7, maximum=1.0)
     schedule: Literal["one-cycle", "cosine", "constant"] = setting(

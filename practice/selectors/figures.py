@@ -106,6 +106,16 @@ CHARTS: dict[str, tuple[Chart, ...]] = {
                 Series("val_loss_steps_to_go", "validation", 2, sparse=True),
             ),
         ),
+        Chart(
+            "instruction",
+            "Instruction prediction loss",
+            "nats per token",
+            (
+                Series("loss_instruction", "training", 1),
+                Series("val_loss_instruction", "validation", 2, sparse=True),
+            ),
+            optional=True,
+        ),
     ),
     Run.Kind.PRACTICE: (
         _SUCCESS,

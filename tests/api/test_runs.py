@@ -60,6 +60,7 @@ def test_practice_and_evaluation_start_from_checkpoints(operator: Api) -> None:
         ({"config": {"speed": 1}}, "config"),
         ({"config": {"seed": -1}}, "config"),
         ({"config": {"seed": "one"}}, "config"),
+        ({"config": {"instruction_weight": 1}}, "config"),
         ({"config": []}, "config"),
         ({"datasets": []}, "datasets"),
         ({"datasets": [999]}, "datasets"),

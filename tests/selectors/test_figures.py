@@ -24,6 +24,7 @@ def test_plotly_accepts_every_figure(kind: str) -> None:
     make_points(run, 11)
     if kind == Run.Kind.SFT:
         make_grounding(run)
+        make_naming(run)
     for chart, figure in curves(run, start=0.4).items():
         # Colours are the theme's variables, which only the browser resolves.
         go.Figure(_with_colours(figure))
@@ -36,16 +37,25 @@ def make_grounding(run: Run) -> None:
     RunPoint.objects.create(run=run, iteration=0, seconds=1, values=values)
 
 
-def test_only_where_things_are_may_be_missing() -> None:
+def make_naming(run: Run) -> None:
+    """One measurement of how well instructions are named."""
+    values = {"loss_instruction": 1.5, "val_loss_instruction": 1.75}
+    RunPoint.objects.create(run=run, iteration=12, seconds=40, values=values)
+
+
+def test_what_few_runs_measure_may_be_missing() -> None:
     run = make_run(kind="sft")
     make_points(run, 3)
     optional = [chart.id for chart in charts_of(run) if chart.optional]
-    assert optional == ["places"]
-    assert curves(run)["places"]["data"] == []
+    assert optional == ["places", "instruction"]
+    assert [curves(run)[chart]["data"] for chart in optional] == [[], []]
     make_grounding(run)
     curve = drawn(run, "places", "median error, kept-out pictures")
     assert (curve["x"], curve["y"], curve["mode"]) == ([0], [7.25], "lines+markers")
     assert curve["hovertemplate"].endswith(" mm")
+    make_naming(run)
+    assert drawn(run, "instruction", "training")["hovertemplate"].endswith(" nats per token")
+    assert drawn(run, "instruction", "validation")["y"] == [1.75]
 
 
 def _with_colours(value: Any) -> Any:

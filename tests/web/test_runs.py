@@ -149,11 +149,26 @@ def test_a_panel_that_not_every_run_fills_is_marked(vera: User) -> None:
     run = make_run(kind="sft")
     make_points(run, 3)
     body = text_of(page_of(vera).get(url_of(run)))
-    assert body.count('data-optional="yes"') == 1
+    assert body.count('data-optional="yes"') == 2
     assert body.count('data-optional="no"') == 2
     assert "grounding_error_mm" not in body
     run.points.filter(iteration=1).update(values={"grounding_error_mm": 7.25})
     assert "7.25" in text_of(page_of(vera).get(url_of(run)))
+
+
+def test_a_third_objective_is_told_where_there_is_one(vera: User) -> None:
+    losses = {"loss_instruction": 1.625, "val_loss_instruction": 1.75}
+    run = make_run(kind="sft", config={"base": "smolvlm", "instruction_weight": 0.5})
+    make_points(run, 3)
+    run.points.filter(iteration=3).update(values=losses)
+    Run.objects.filter(pk=run.pk).update(state="succeeded", result=losses)
+    body = text_of(page_of(vera).get(url_of(run)))
+    assert body.count("Instruction loss") == 2, "as the newest figure and as the result"
+    assert body.count("1.625") >= 2
+    assert body.count("validation 1.75") >= 1
+    plain = make_run(kind="sft")
+    make_points(plain, 3)
+    assert "Instruction loss" not in text_of(page_of(vera).get(url_of(plain)))
 
 
 def test_the_log_is_told_from_a_line_on(vera: User) -> None:
