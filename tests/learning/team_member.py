@@ -27,13 +27,21 @@ WHOLE = SFTConfig(
     steps=6, batch_size=32, validate_every=3, validation_rows=32, mirror=True, clip_gradient=1.0, accumulate=2,
     ema=0.9, policy_width=16, reward_width=16, queries=4, precision="float32", adam_eps=1e-3,
 )  # fmt: skip
+PRETRAINED = SFTConfig(
+    base="smolvlm", steps=6, batch_size=16, validate_every=3, validation_rows=32, mirror=True, clip_gradient=1.0,
+    accumulate=2, ema=0.9, precision="float32", adam_eps=1e-3, lora_rank=4, instruction_weight=0.5,
+)  # fmt: skip
 CONFIGS = {
     "whole": WHOLE,
     "heads": WHOLE.replace(
         trains="heads", calibrate=True, grounding_steps=4, grounding_pictures=64
     ),
+    "adapters": PRETRAINED,
+    "tokens": PRETRAINED.replace(readout="tokens", lora_rank=0, freeze_vision=False),
 }
-"""A model that learns to see, and one that is grounded and looks once."""
+"""A small model that learns to see, and one that is grounded and looks once; a pretrained one with adapters that
+looks once, and one that is trained whole. Bases lie in EFM_BASES.
+"""
 
 
 def train(config: SFTConfig, team: Team = ALONE, broken: Path | None = None) -> SFT:

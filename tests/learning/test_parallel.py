@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,13 +18,23 @@ from practice.learning.average import Average
 from practice.learning.errors import LearningError
 from practice.learning.parallel import ALONE, Team, join
 from tests.learning.team_member import CONFIGS, WHOLE, train
+from tests.models_store.tiny_vlms import make_base
 
 ROOT = Path(__file__).resolve().parents[2]
 LAUNCH = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _bases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    folder = tmp_path_factory.mktemp("bases")
+    make_base("smolvlm", folder / "smolvlm")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EFM_BASES", str(folder))
+        yield
+
+
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(_bases: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What two processes have left."""
     made = tmp_path_factory.mktemp("team")
     done = subprocess.run(
