@@ -95,6 +95,13 @@ class EFM(nn.Module, ABC):
     def set_recomputing(self, on: bool) -> None:
         """Whether training recomputes activations instead of keeping them; where that is no gain, nothing."""
 
+    def compile_learning(self) -> None:
+        """Compile what learns, on the device it is on; a model that would gain nothing does nothing.
+
+        Raises:
+            LearningError: there is no compiler for the device.
+        """
+
     def looks_like(self, other: EFM) -> bool:
         """Whether what this model's `look` gives for an observation can be given to `other` as well."""
         return False

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from models_store.actions import CategoricalActions
+from models_store.compiling import check_compiler, compile_for_gradients
 from models_store.efm import EFM, SEEN, LookingEFM
 from models_store.errors import LearningError
 from models_store.instructions import Instructions
@@ -101,6 +102,11 @@ class Vlm(LookingEFM):
             model.activation_checkpointing_enable({"use_reentrant": False})
         else:
             model.activation_checkpointing_disable()
+
+    def compile_learning(self) -> None:
+        """The language model's forward, where gradients are wanted."""
+        check_compiler(self.centres.device.type)
+        compile_for_gradients(self.backbone.language)
 
     def policy_parameters(self) -> list[nn.Parameter]:
         """The language model's weights or adapters, the state's, and the readout of actions."""

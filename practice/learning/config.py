@@ -17,6 +17,7 @@ from practice.learning.settings import (
     SettingFact,
     accumulate_setting,
     check_parts,
+    compile_setting,
     precision_setting,
     recompute_setting,
     setting,
@@ -156,6 +157,7 @@ class PracticeConfig(Config):
         unit="x control rate",
     )
     processes: int = _processes()
+    compile: bool = compile_setting()
     recompute: bool = recompute_setting()
     accumulate: int = accumulate_setting()
 

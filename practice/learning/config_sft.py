@@ -11,6 +11,7 @@ from practice.learning.settings import (
     Config,
     accumulate_setting,
     check_parts,
+    compile_setting,
     precision_setting,
     recompute_setting,
     setting,
@@ -187,6 +188,7 @@ class SFTConfig(Config):
         minimum=0.0,
         maximum=100.0,
     )
+    compile: bool = compile_setting()
     recompute: bool = recompute_setting()
     accumulate: int = accumulate_setting()
 

@@ -76,6 +76,8 @@ class SelfImprovement:
         for model in (self._model, self._anchor, judge):
             model.set_precision(config.precision)
         self._model.set_recomputing(config.recompute)
+        if config.compile:
+            self._model.compile_learning()
         self._judge = Judge(judge, device=device)
         trained = {id(one) for one in reinforce.trained(self._model, config, embodiment.spec)}
         self._named = [(n, p) for n, p in self._model.named_parameters() if id(p) in trained]

@@ -42,6 +42,15 @@ def recompute_setting() -> Any:
     )
 
 
+def compile_setting() -> Any:
+    """The same setting wherever models are trained."""
+    return setting(
+        False,
+        help="Pretrained: compile the language model for learning (torch.compile), which takes some minutes at the "
+        "start and after every pause. A run that went on after one may differ in the last bits.",
+    )
+
+
 def accumulate_setting() -> Any:
     """The same setting wherever models are trained."""
     return setting(

@@ -80,6 +80,8 @@ class SFT:
         adopt(self._model, pretrained)
         self._model.set_precision(config.precision)
         self._model.set_recomputing(config.recompute)
+        if config.compile:
+            self._model.compile_learning()
         texts = demonstrations.instructions
         self._grounding = grounding(
             config, self._model, show, texts, new=initial is None, blind=pretrained is None

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from models_store.checkpoint import EFMCheckpoint
 from models_store.efm import SEEN, LookingEFM
+from models_store.outline import plain_normalisation
 from models_store.state_file import load_tree, save_tree
 from models_store.vlm import Vlm
 from practice.learning.building import model_spec, new_checkpoint
@@ -22,7 +24,6 @@ from practice.learning.estimating_sft import sft_cost
 from practice.learning.rows import Looked, Rows
 from practice.learning.sft import SFT
 from tests.learning.picture_world import CAMERA, SPEC, STATE, Dots, demonstrations
-from tests.models_store.test_vlm import NORM
 from tests.models_store.tiny_vlms import make_base
 
 CONFIG = SFTConfig(
@@ -54,6 +55,11 @@ def told_by(which: int) -> Demonstrations:
         pictures[which] = 255 if "red" in episode.instruction else 0
         made.append(replace(episode, observation=episode.observation | {CAMERA: pictures}))
     return Demonstrations.from_episodes(made)
+
+
+def untrained(config: SFTConfig) -> EFMCheckpoint:
+    spec = model_spec(config, SPEC)
+    return new_checkpoint(config, spec, plain_normalisation(spec))
 
 
 def values_of(run: SFT) -> list[dict[str, float]]:
@@ -165,7 +171,7 @@ def test_moments_are_the_ends_of_the_rows_own_episode_and_are_mirrored_with_it(
 
 
 def test_parts_of_a_batch_sum_to_the_whole(data: Demonstrations) -> None:
-    model = new_checkpoint(CONFIG, model_spec(CONFIG, SPEC), NORM).build()
+    model = untrained(CONFIG).build()
     model.enable_instruction_prediction()
     assert isinstance(model, LookingEFM)
     rows = Rows(data, "cpu", inputs=(CAMERA, STATE), previous=(CAMERA,), moments=True)
@@ -196,6 +202,5 @@ def test_small_models_refuse(data: Demonstrations) -> None:
     ):
         SFTConfig(instruction_weight=0.5)
     small = SFTConfig(steps=1, batch_size=4)
-    initial = new_checkpoint(small, model_spec(small, SPEC), NORM)
     with pytest.raises(LearningError, match="no words to name an instruction in"):
-        SFT(CONFIG, data, SPEC, initial=initial)
+        SFT(CONFIG, data, SPEC, initial=untrained(small))
