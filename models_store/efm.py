@@ -74,7 +74,7 @@ class EFM(nn.Module, ABC):
         """What only the steps-to-go depend on."""
 
     def enable_instruction_prediction(self) -> None:
-        """Get ready for `instruction_loss`; seed and precision play no part.
+        """Get ready for `instruction_loss`.
 
         Raises:
             LearningError: the model has no language of its own.

@@ -17,7 +17,7 @@ from models_store.specs import Spec, TokenSpec
 from models_store.vlm_files import base_digest
 from models_store.vlm_spec import VlmSpec
 from practice.embodiments.spec import EmbodimentSpec, is_camera
-from practice.learning.config import SFTConfig
+from practice.learning.config import PracticeConfig, SFTConfig
 from practice.learning.data import Demonstrations
 from practice.learning.errors import LearningError
 from practice.learning.temperature import at_temperature
@@ -168,3 +168,14 @@ def first_model(
 def handed_on(spec: Spec, config: SFTConfig) -> Spec:
     """The description that goes into the checkpoints."""
     return replace(spec, temperature=config.temperature) if isinstance(spec, TokenSpec) else spec
+
+
+def prepare_to_learn(model: EFM, config: SFTConfig | PracticeConfig) -> None:
+    """How the model, on its device, computes where it learns.
+
+    Raises:
+        LearningError: it is to be compiled, and there is no compiler.
+    """
+    model.set_recomputing(config.recompute)
+    if config.compile:
+        model.compile_learning()

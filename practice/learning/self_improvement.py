@@ -36,6 +36,7 @@ from practice.fleet.plan import FleetPlan, groups_for
 from practice.fleet.pool import choose_processes
 from practice.fleet.tick import Sink
 from practice.learning import optim, reinforce
+from practice.learning.building import prepare_to_learn
 from practice.learning.collecting import Batch, Collected, collect_episodes, collect_window
 from practice.learning.config import EvaluationConfig, PracticeConfig
 from practice.learning.errors import LearningError
@@ -75,9 +76,7 @@ class SelfImprovement:
         self._model, self._anchor, judge = (c.build(device) for c in (policy, policy, reward))
         for model in (self._model, self._anchor, judge):
             model.set_precision(config.precision)
-        self._model.set_recomputing(config.recompute)
-        if config.compile:
-            self._model.compile_learning()
+        prepare_to_learn(self._model, config)
         self._judge = Judge(judge, device=device)
         trained = {id(one) for one in reinforce.trained(self._model, config, embodiment.spec)}
         self._named = [(n, p) for n, p in self._model.named_parameters() if id(p) in trained]

@@ -32,6 +32,7 @@ from practice.learning.building import (
     looks_once,
     measure,
     model_spec,
+    prepare_to_learn,
 )
 from practice.learning.config import SFTConfig
 from practice.learning.data import Demonstrations, split
@@ -79,9 +80,7 @@ class SFT:
         self._model = first_model(config, self._model_spec, self._normalisation, initial).to(device)
         adopt(self._model, pretrained)
         self._model.set_precision(config.precision)
-        self._model.set_recomputing(config.recompute)
-        if config.compile:
-            self._model.compile_learning()
+        prepare_to_learn(self._model, config)
         texts = demonstrations.instructions
         self._grounding = grounding(
             config, self._model, show, texts, new=initial is None, blind=pretrained is None
