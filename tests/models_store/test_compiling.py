@@ -1,4 +1,4 @@
-"""What learns may be compiled. Backends that write no code stand in for inductor, which takes a minute and a half here."""
+"""What learns may be compiled. Backends that write no code stand in for inductor, which may take minutes."""
 
 from __future__ import annotations
 
