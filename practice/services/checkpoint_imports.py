@@ -22,7 +22,7 @@ from practice.models import Checkpoint, CheckpointImport, Task, User
 from practice.roles import Role, require
 from practice.services import audit, enqueue
 from practice.services.datasets import check_size, check_task, keep_bytes, temporary_folder
-from practice.services.transfers import claim, conclude, held
+from practice.services.work import IMPORTS
 
 LEASE = timedelta(seconds=60)
 LIMITS = ArchiveLimits(members=16, endings=frozenset({".json", ".safetensors", ".md"}))
@@ -102,7 +102,7 @@ def delete_import(row: CheckpointImport, *, by: User) -> None:
 
 def import_checkpoint(import_id: int) -> None:
     """Check a queued import; afterwards it is a checkpoint, or has failed with a sentence. One that another worker holds is left alone."""
-    owner = claim(CheckpointImport, import_id)
+    owner = IMPORTS.claim(import_id)
     if not owner:
         return
     row = CheckpointImport.objects.select_related("task", "created_by").get(pk=import_id)
@@ -115,12 +115,12 @@ def import_checkpoint(import_id: int) -> None:
             _store(found, folder)
             kept = _settle(row, owner, found)
     except (EpisodesError, LearningError) as error:
-        kept = conclude(CheckpointImport, row.pk, owner, state="failed", error=str(error))
+        kept = IMPORTS.conclude(row.pk, owner, state="failed", error=str(error))
     except OSError as error:
         reason = (
             f"It could not be stored: {error.strerror or error}; make room and import it again."
         )
-        kept = conclude(CheckpointImport, row.pk, owner, state="failed", error=reason)
+        kept = IMPORTS.conclude(row.pk, owner, state="failed", error=reason)
     if kept:
         storage.blobs().delete(row.upload_key)
 
@@ -152,7 +152,7 @@ def _settle(row: CheckpointImport, owner: str, found: Outside) -> bool:
 
 @transaction.atomic
 def _keep(row: CheckpointImport, owner: str, found: Outside) -> bool:
-    if not held(CheckpointImport, row.pk, owner).select_for_update().exists():
+    if not IMPORTS.held(row.pk, owner).select_for_update().exists():
         return False
     same = Checkpoint.objects.filter(task=row.task, kind=row.kind, digest=found.digest)
     checkpoint = same.order_by("pk").first()
@@ -167,4 +167,4 @@ def _keep(row: CheckpointImport, owner: str, found: Outside) -> bool:
         known = Checkpoint.objects.filter(task=row.task, digest__in=found.parents.values())
         checkpoint.parents.set(known)
         audit.record(row.created_by, "checkpoint.imported", checkpoint, origin=row.origin)
-    return conclude(CheckpointImport, row.pk, owner, state="done", checkpoint=checkpoint)
+    return IMPORTS.conclude(row.pk, owner, state="done", checkpoint=checkpoint)

@@ -16,7 +16,7 @@ from practice.models import Checkpoint, CheckpointPush, User
 from practice.roles import Role, require
 from practice.selectors.cards import CARD, card_of, files_of
 from practice.services import audit, enqueue
-from practice.services.transfers import claim, conclude
+from practice.services.work import PUSHES
 
 LEASE = timedelta(seconds=60)
 
@@ -62,19 +62,19 @@ def delete_push(push: CheckpointPush, *, by: User) -> None:
 
 def push_checkpoint(push_id: int) -> None:
     """Make a queued push; one that another worker holds is left alone."""
-    owner = claim(CheckpointPush, push_id)
+    owner = PUSHES.claim(push_id)
     if not owner:
         return
     push = CheckpointPush.objects.select_related("checkpoint__task").get(pk=push_id)
     try:
         url = _push(push)
     except (hub.HubError, LearningError, PracticeError) as error:
-        conclude(CheckpointPush, push.pk, owner, state="failed", error=str(error))
+        PUSHES.conclude(push.pk, owner, state="failed", error=str(error))
     except OSError as error:
         reason = f"The files could not be read: {error.strerror or error}."
-        conclude(CheckpointPush, push.pk, owner, state="failed", error=reason)
+        PUSHES.conclude(push.pk, owner, state="failed", error=reason)
     else:
-        conclude(CheckpointPush, push.pk, owner, state="done", url=url)
+        PUSHES.conclude(push.pk, owner, state="done", url=url)
 
 
 def _push(push: CheckpointPush) -> str:

@@ -2,15 +2,11 @@
 
 import logging
 import tempfile
-import time
-import uuid
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from models_store.errors import LearningError
@@ -25,13 +21,10 @@ from practice.services import audit, enqueue
 from practice.services.datasets import announce
 from practice.services.export_files import check_exportable, write_version
 from practice.services.versions import freeze
+from practice.services.work import EXPORTS, PATIENCE, now_and_then
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=60)
-"""How long a silent worker keeps its export; progress renews it."""
-PATIENCE = timedelta(minutes=30)
-"""The same while it packs and pushes, of which nothing is heard."""
 TELL_SECONDS = 0.5
 """Least time between two reports of progress."""
 PACKED, PUSHED = 0.8, 0.9
@@ -68,7 +61,7 @@ def start_export(
         cameras=cameras,
         repo=repo,
         created_by=by,
-        lease_expires_at=timezone.now() + LEASE,
+        lease_expires_at=timezone.now() + EXPORTS.lease,
     )
     audit.record(by, "dataset.exported", dataset, export=export.pk, version=version.number)
     enqueue.enqueue_on_commit(enqueue.WRITE_EXPORT, export.pk, queue="cpu")
@@ -105,10 +98,11 @@ def delete_export(export: Export, *, by: User) -> None:
 
 def write_export(export_id: int) -> None:
     """Write a queued export; afterwards it is ready or failed. One that another worker holds is left alone."""
-    owner = uuid.uuid4().hex
-    export = _claim(export_id, owner)
-    if export is None:
+    owner = EXPORTS.claim(export_id, progress=0.0)
+    if not owner:
         return
+    export = Export.objects.select_related("version__dataset__task").get(pk=export_id)
+    announce(export.version.dataset)
     try:
         _write(export, owner)
     except LeaseLostError as error:
@@ -120,25 +114,8 @@ def write_export(export_id: int) -> None:
         _conclude(export, owner, state=Export.State.FAILED, error=reason)
 
 
-def _claim(export_id: int, owner: str) -> Export | None:
-    now = timezone.now()
-    waiting = Q(state=Export.State.QUEUED) | Q(state=Export.State.WRITING, lease_expires_at__lt=now)
-    claimed = Export.objects.filter(waiting, pk=export_id).update(
-        state=Export.State.WRITING,
-        lease_owner=owner,
-        lease_expires_at=now + LEASE,
-        progress=0.0,
-        error="",
-    )
-    if not claimed:
-        return None
-    export = Export.objects.select_related("version__dataset__task").get(pk=export_id)
-    announce(export.version.dataset)
-    return export
-
-
 def _write(export: Export, owner: str) -> None:
-    tell = _teller(export, owner)
+    tell = now_and_then(lambda share: _hold(export, owner, share), TELL_SECONDS)
     version = export.version
     with tempfile.TemporaryDirectory(dir=storage.work_folder()) as temporary:
         folder, packed = Path(temporary) / "dataset", Path(temporary) / "dataset.zip"
@@ -174,38 +151,22 @@ def _push(export: Export, folder: Path) -> tuple[str, str]:
 
 @transaction.atomic
 def _conclude(export: Export, owner: str, *, state: str, error: str, **facts: object) -> bool:
-    held = Export.objects.filter(pk=export.pk, lease_owner=owner, state=Export.State.WRITING)
     ready = state == Export.State.READY
-    kept = held.update(
+    kept = EXPORTS.conclude(
+        export.pk,
+        owner,
         state=state,
         error=error,
-        lease_owner="",
-        lease_expires_at=None,
         progress=1.0 if ready else export.progress,
         ready_at=timezone.now() if ready else None,
         **facts,
     )
     announce(export.version.dataset)
-    return bool(kept)
+    return kept
 
 
-def _hold(export: Export, owner: str, progress: float, lease: timedelta = LEASE) -> None:
+def _hold(export: Export, owner: str, progress: float, lease: timedelta | None = None) -> None:
     """Store progress and renew the lease. Raises LeaseLostError when nobody wants it any more."""
-    held = Export.objects.filter(pk=export.pk, lease_owner=owner, state=Export.State.WRITING)
-    if not held.update(progress=progress, lease_expires_at=timezone.now() + lease):
-        raise LeaseLostError(f"Export {export.pk} was deleted or is held by another worker.")
+    EXPORTS.keep(export.pk, owner, lease, progress=progress)
     export.progress = progress
     announce(export.version.dataset)
-
-
-def _teller(export: Export, owner: str) -> Callable[[float], None]:
-    """A callback that stores progress now and then."""
-    last = 0.0
-
-    def tell(share: float) -> None:
-        nonlocal last
-        if time.monotonic() - last >= TELL_SECONDS:
-            last = time.monotonic()
-            _hold(export, owner, share)
-
-    return tell

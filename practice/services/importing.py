@@ -2,14 +2,11 @@
 
 import logging
 import tempfile
-import time
-import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from practice import storage
@@ -22,9 +19,10 @@ from practice.errors import LeaseLostError
 from practice.models import Dataset, Episode
 from practice.selectors.mapping import expected_of, needs_a_person
 from practice.services import enqueue
-from practice.services.datasets import LEASE, QUALITY_PATIENCE, announce
+from practice.services.datasets import QUALITY_PATIENCE, announce
 from practice.services.fetching import source_of
 from practice.services.import_episodes import store_episodes
+from practice.services.work import DATASETS, now_and_then
 
 log = logging.getLogger(__name__)
 
@@ -39,10 +37,11 @@ def import_dataset(dataset_id: int) -> None:
 
     A dataset that another worker holds is left alone. Whatever a killed attempt left behind is written over.
     """
-    owner = uuid.uuid4().hex
-    dataset = _claim(dataset_id, owner)
-    if dataset is None:
+    owner = DATASETS.claim(dataset_id, progress=0.0)
+    if not owner:
         return
+    dataset = Dataset.objects.select_related("task").get(pk=dataset_id)
+    announce(dataset)
     try:
         _import(dataset, owner)
     except LeaseLostError as error:
@@ -50,25 +49,6 @@ def import_dataset(dataset_id: int) -> None:
     except OSError as error:  # such as a full disk, which no later attempt would find emptier
         reason = f"could not be stored: {error.strerror or error}; make room and try again"
         _conclude(dataset, owner, whole_dataset(dataset.name, reason), [])
-
-
-def _claim(dataset_id: int, owner: str) -> Dataset | None:
-    now = timezone.now()
-    waiting = Q(state=Dataset.State.QUEUED) | Q(
-        state=Dataset.State.VALIDATING, lease_expires_at__lt=now
-    )
-    claimed = Dataset.objects.filter(waiting, pk=dataset_id).update(
-        state=Dataset.State.VALIDATING,
-        lease_owner=owner,
-        lease_expires_at=now + LEASE,
-        progress=0.0,
-        error="",
-    )
-    if not claimed:
-        return None
-    dataset = Dataset.objects.select_related("task").get(pk=dataset_id)
-    announce(dataset)
-    return dataset
 
 
 def _import(dataset: Dataset, owner: str) -> None:
@@ -136,11 +116,7 @@ def _ask(dataset: Dataset, owner: str, opened: OpenedDataset, left_out: Sequence
 
 def _held(dataset: Dataset, owner: str) -> Dataset:
     """The dataset's row, locked. Raises LeaseLostError when another worker, or nobody, holds it."""
-    held = (
-        Dataset.objects.select_for_update()
-        .filter(pk=dataset.pk, lease_owner=owner, state=Dataset.State.VALIDATING)
-        .first()
-    )
+    held: Dataset | None = DATASETS.held(dataset.pk, owner).select_for_update().first()
     if held is None:
         raise LeaseLostError(f"Dataset {dataset.pk} is no longer held by this worker.")
     return held
@@ -175,17 +151,10 @@ def _for_the_row(report: DatasetReport) -> dict[str, Any]:
 
 def _teller(dataset: Dataset, owner: str) -> Callable[[float], None]:
     """A callback that stores progress now and then, and renews the lease with it."""
-    last = 0.0
 
     def tell(share: float) -> None:
-        nonlocal last
-        if time.monotonic() - last < TELL_SECONDS:
-            return
-        last = time.monotonic()
-        held = Dataset.objects.filter(pk=dataset.pk, lease_owner=owner)
-        if not held.update(progress=share, lease_expires_at=timezone.now() + LEASE):
-            raise LeaseLostError(f"Dataset {dataset.pk} is no longer held by this worker.")
+        DATASETS.keep(dataset.pk, owner, progress=share)
         dataset.progress = share
         announce(dataset)
 
-    return tell
+    return now_and_then(tell, TELL_SECONDS)

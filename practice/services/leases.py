@@ -9,12 +9,12 @@ from django.utils import timezone
 
 from practice import events
 from practice.errors import LeaseLostError
-from practice.models import Dataset, Estimate, Export, Judgement, LogLine, Run, Worker
+from practice.models import Dataset, Estimate, Judgement, LogLine, Run, Worker
 from practice.models.runs import run_queue
 from practice.services import enqueue
 from practice.services.datasets import QUALITY_PATIENCE
 from practice.services.judging import JUDGE_PATIENCE
-from practice.services.transfers import resend_transfers
+from practice.services.work import KINDS
 
 log = logging.getLogger(__name__)
 
@@ -156,9 +156,8 @@ def _resend(now: datetime) -> int:
         if has_idle_slot(queue) and waiting.filter(pk=run_id).update(queued_at=now):
             enqueue.send(enqueue.EXECUTE_RUN, run_id, queue=queue)
             moved += 1
-    moved += _resend_datasets(now) + _resend_quality(now)
-    moved += _resend_judgements(now) + _resend_exports(now) + _resend_estimates(now)
-    return moved + resend_transfers(now)
+    moved += sum(kind.resend(now) for kind in KINDS)
+    return moved + _resend_quality(now) + _resend_judgements(now) + _resend_estimates(now)
 
 
 def has_idle_slot(queue: str) -> bool:
@@ -166,20 +165,6 @@ def has_idle_slot(queue: str) -> bool:
     workers = {w.name: w.slots for w in Worker.objects.listening_to(queue)}
     busy = Run.objects.filter(state=Run.State.RUNNING, worker__in=workers).count()
     return busy < sum(workers.values())
-
-
-def _resend_datasets(now: datetime) -> int:
-    moved = 0
-    stuck = Dataset.objects.filter(
-        state__in=[Dataset.State.QUEUED, Dataset.State.VALIDATING], lease_expires_at__lt=now
-    )
-    for dataset_id in stuck.values_list("pk", flat=True):
-        if stuck.filter(pk=dataset_id).update(
-            state=Dataset.State.QUEUED, lease_expires_at=now + RESEND_AFTER
-        ):
-            enqueue.send(enqueue.VALIDATE_DATASET, dataset_id, queue="cpu")
-            moved += 1
-    return moved
 
 
 def _resend_quality(now: datetime) -> int:
@@ -198,20 +183,6 @@ def _resend_judgements(now: datetime) -> int:
     for judgement_id in pending.values_list("pk", flat=True):
         if pending.filter(pk=judgement_id).update(asked_at=now):
             enqueue.send(enqueue.JUDGE_EPISODE, judgement_id, queue="cpu")
-            moved += 1
-    return moved
-
-
-def _resend_exports(now: datetime) -> int:
-    moved = 0
-    stuck = Export.objects.filter(
-        state__in=[Export.State.QUEUED, Export.State.WRITING], lease_expires_at__lt=now
-    )
-    for export_id in stuck.values_list("pk", flat=True):
-        if stuck.filter(pk=export_id).update(
-            state=Export.State.QUEUED, lease_expires_at=now + RESEND_AFTER
-        ):
-            enqueue.send(enqueue.WRITE_EXPORT, export_id, queue="cpu")
             moved += 1
     return moved
 
