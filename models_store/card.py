@@ -167,7 +167,7 @@ def _loading(facts: CardFacts) -> str:
             "print(action.mode(), steps_to_go.mean)",
             "```",
             "",
-            "Or give the whole .zip to a task's page of another efmweb, or to `manage.py import_checkpoint`.",
+            "Or give the whole .zip, or its repository's name, to a task's page of another efmweb or to `manage.py import_checkpoint`.",
         ]
     )
 

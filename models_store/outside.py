@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +49,15 @@ class Outside:
     spec: Spec
     config: dict[str, Any]
     parents: dict[str, str]
-    files: tuple[str, ...]
-    """Names of all files that belong to it, the manifest last."""
+    sha256: dict[str, str]
+    """Of every file but the manifest, by name."""
     shapes: dict[str, tuple[int, ...]]
-    """Of the weights, by name."""
+    """Of the weights, by name; empty while the manifest alone was read."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of all files that belong to it, the manifest last."""
+        return (*sorted(self.sha256), MANIFEST)
 
     @property
     def parameters(self) -> int:
@@ -66,6 +71,22 @@ def inspect(folder: Path) -> Outside:
     Raises:
         CheckpointError: one is missing, damaged, or not as we would have written it; the sentence says which and why.
     """
+    found = described(folder)
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, sha256 in found.sha256.items():
+        _check_sha256(folder / name, sha256)
+        of_file = tensor_shapes(folder / name)
+        if name == WEIGHTS:
+            shapes = of_file
+    return replace(found, shapes=shapes)
+
+
+def described(folder: Path) -> Outside:
+    """Judge the manifest in a folder alone, so that nobody fetches the weights of what cannot be used.
+
+    Raises:
+        CheckpointError: as `inspect`.
+    """
     raw, manifest = _manifest(folder)
     try:
         spec = spec_from_json(manifest["spec"])
@@ -78,19 +99,13 @@ def inspect(folder: Path) -> Outside:
         )
     _check_sizes(spec)
     _check_normalisation(spec, norm)
-    shapes: dict[str, tuple[int, ...]] = {}
-    for name, sha256 in manifest["sha256"].items():
-        _check_sha256(folder / name, sha256)
-        found = tensor_shapes(folder / name)
-        if name == WEIGHTS:
-            shapes = found
     return Outside(
         digest=hashlib.sha256(raw).hexdigest(),
         spec=spec,
         config=manifest["config"],
         parents=manifest["parents"],
-        files=(*sorted(manifest["sha256"]), MANIFEST),
-        shapes=shapes,
+        sha256=manifest["sha256"],
+        shapes={},
     )
 
 

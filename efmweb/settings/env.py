@@ -136,7 +136,7 @@ class Environment:
     hub_token: str = _variable(
         "EFM_HUB_TOKEN",
         "",
-        "Token of the Hugging Face Hub: private datasets are fetched with it, and exports pushed, which needs a write token.",
+        "Token of the Hugging Face Hub: private datasets and checkpoints are fetched with it, and ours pushed, which needs a write token.",
     )
     hub_url: str = _variable(
         "EFM_HUB_URL", "", "Another Hub than https://huggingface.co, such as a mirror."

@@ -26,12 +26,13 @@ def is_repo(name: str) -> bool:
     return _REPO.fullmatch(name) is not None
 
 
-def push_folder(folder: Path, repo: str, *, token: str) -> str:
+def push_folder(folder: Path, repo: str, *, token: str, endpoint: str = "") -> str:
     """Upload the dataset in `folder` to `repo` (owner/name) and move the tag v3.0 to it; gives its address.
 
-    Files of an earlier push that this one lacks are removed. Raises HubError, which never holds the token.
+    `endpoint` is the Hub, huggingface.co where empty. Files of an earlier push that this one lacks are removed.
+    Raises HubError, which never holds the token.
     """
-    api = HfApi(token=token)
+    api = HfApi(token=token, endpoint=endpoint or None)
     try:
         url = api.create_repo(repo_id=repo, repo_type=_KIND, private=True, exist_ok=True)
         api.upload_folder(
@@ -49,12 +50,13 @@ def push_folder(folder: Path, repo: str, *, token: str) -> str:
     return str(url)
 
 
-def push_model(folder: Path, repo: str, *, token: str) -> str:
+def push_model(folder: Path, repo: str, *, token: str, endpoint: str = "") -> str:
     """Upload the checkpoint in `folder`, its card included, to the model `repo` (owner/name); gives its address.
 
-    Weights of an earlier push that this one lacks are removed. Raises HubError, which never holds the token.
+    `endpoint` is the Hub, huggingface.co where empty. Weights of an earlier push that this one lacks are removed.
+    Raises HubError, which never holds the token.
     """
-    api = HfApi(token=token)
+    api = HfApi(token=token, endpoint=endpoint or None)
     try:
         url = api.create_repo(repo_id=repo, repo_type="model", private=True, exist_ok=True)
         api.upload_folder(

@@ -12,8 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
+import httpx2
 from huggingface_hub import HfApi, hf_hub_download
-from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 
 from practice.episodes.archive_members import ArchiveLimits, Census, Member
 from practice.episodes.hub import FAILURES, HubError, is_repo
@@ -37,6 +43,25 @@ class HubFile:
     """Bytes."""
     sha256: str
     """Empty for small files, which the Hub keeps in git."""
+
+    @classmethod
+    def listed(cls, name: str, size: int | None, lfs: object) -> "HubFile":
+        """A file as the Hub lists it."""
+        sha256 = lfs.get("sha256", "") if isinstance(lfs, dict) else getattr(lfs, "sha256", "")
+        return cls(name, size or 0, sha256 or "")
+
+    def check(self, path: Path, repo: str) -> None:
+        """Whether what arrived at `path` is what the Hub said. Raises HubError."""
+        where = f"{repo}/{self.name}"
+        if path.stat().st_size != self.size:
+            reason = f"arrived with {path.stat().st_size} bytes; the Hub says {self.size}"
+            raise HubError(where, reason)
+        if self.sha256:
+            with path.open("rb") as content:
+                found = hashlib.file_digest(content, "sha256").hexdigest()
+            if found != self.sha256:
+                reason = f"arrived with the sha256 {found}; the Hub says {self.sha256}"
+                raise HubError(where, reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +102,9 @@ class Hub:
         if not is_repo(repo):
             raise HubError(repo[:80], "is no dataset of the Hub; write it as owner/name")
         try:
-            info = self._api.dataset_info(repo, revision=revision or None, files_metadata=True)
+            info = self.api.dataset_info(repo, revision=revision or None, files_metadata=True)
         except FAILURES as error:
-            raise HubError(repo, self._said(error, revision)) from error
+            raise HubError(repo, self.said(error, revision)) from error
         census = Census(repo, limits or ArchiveLimits())
         files = []
         for sibling in info.siblings or []:
@@ -88,7 +113,7 @@ class Hub:
                 continue
             census.admit(member)
             if member.wanted:
-                files.append(_file(sibling.rfilename, member.size, sibling.lfs))
+                files.append(HubFile.listed(sibling.rfilename, member.size, sibling.lfs))
         if not any(file.name == INFO for file in files):
             raise HubError(
                 repo, f"has no {INFO} at {info.sha or revision}: it is no LeRobotDataset"
@@ -145,32 +170,35 @@ class Hub:
                 endpoint=self.endpoint or None,
             )
         except FAILURES as error:
-            raise HubError(f"{dataset.repo}/{file.name}", self._said(error)) from error
+            raise HubError(f"{dataset.repo}/{file.name}", self.said(error)) from error
         path = Path(fetched)
-        _check(path, file, dataset.repo)
+        file.check(path, dataset.repo)
         target = folder / file.name
         target.parent.mkdir(parents=True, exist_ok=True)
         path.replace(target)
 
     @property
-    def _api(self) -> HfApi:
+    def api(self) -> HfApi:
+        """Its API, asked in this name."""
         return HfApi(endpoint=self.endpoint or None, token=self.token or False)
 
-    def _said(self, error: Exception, revision: str = "") -> str:
+    def said(self, error: Exception, revision: str = "") -> str:
         """What went wrong, on one line and without the token."""
         if isinstance(error, RevisionNotFoundError):
             return f"has no revision {revision!r}"
+        if isinstance(error, GatedRepoError):
+            return "is given only to who was granted access on the Hub (EFM_HUB_TOKEN)"
         if isinstance(error, RepositoryNotFoundError):
             return "is not on the Hub, or only its owners may see it (EFM_HUB_TOKEN)"
+        if isinstance(error, HfHubHTTPError) and error.response.status_code in {401, 403}:
+            token = "refuses the token in EFM_HUB_TOKEN" if self.token else "asks for EFM_HUB_TOKEN"
+            return f"could not be fetched: the Hub {token}"
+        if isinstance(error, httpx2.TransportError):
+            return f"could not be fetched: the Hub at {self.api.endpoint} does not answer"
         said = str(error).partition("\n")[0] or type(error).__name__
         if self.token:
             said = said.replace(self.token, "[token]")
         return f"could not be fetched from the Hub: {said[:200]}"
-
-
-def _file(name: str, size: int, lfs: object) -> HubFile:
-    sha256 = lfs.get("sha256", "") if isinstance(lfs, dict) else getattr(lfs, "sha256", "")
-    return HubFile(name, size, sha256 or "")
 
 
 def _arrived(files: list[HubFile], folder: Path, parts: Path) -> int:
@@ -181,16 +209,3 @@ def _arrived(files: list[HubFile], folder: Path, parts: Path) -> int:
 
 def _there(parts: Path) -> list[Path]:
     return [path for path in parts.rglob("*") if path.is_file() and path.suffix != ".lock"]
-
-
-def _check(path: Path, file: HubFile, repo: str) -> None:
-    """What arrived is what the Hub said. Raises HubError."""
-    where = f"{repo}/{file.name}"
-    if path.stat().st_size != file.size:
-        reason = f"arrived with {path.stat().st_size} bytes; the Hub says {file.size}"
-        raise HubError(where, reason)
-    if file.sha256:
-        with path.open("rb") as content:
-            found = hashlib.file_digest(content, "sha256").hexdigest()
-        if found != file.sha256:
-            raise HubError(where, f"arrived with the sha256 {found}; the Hub says {file.sha256}")

@@ -271,6 +271,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('policy', 'Policy'), ('reward', 'reward model')], max_length=8)),
                 ('name', models.CharField(max_length=160)),
                 ('source', models.JSONField(default=dict)),
+                ('progress', models.FloatField(default=0.0)),
                 ('upload_key', models.CharField(blank=True, max_length=200)),
             ],
             options={

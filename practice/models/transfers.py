@@ -40,8 +40,10 @@ class CheckpointImport(Transfer):
     name = models.CharField(max_length=160)
     source = models.JSONField(default=dict)
     """{"kind": "upload", "filename"} or {"kind": "hub", "repo", "revision", "commit"}"""
+    progress = models.FloatField(default=0.0)
+    """Share that is done, in [0, 1]."""
     upload_key = models.CharField(max_length=200, blank=True)
-    """Of the .zip until it is over."""
+    """Of an uploaded .zip until it is over."""
     checkpoint = models.ForeignKey(
         Checkpoint, null=True, blank=True, on_delete=models.PROTECT, related_name="imports"
     )

@@ -1,5 +1,6 @@
 """Verbs on checkpoints from outside: receive one, check it, make it a checkpoint of a task, or say why not."""
 
+import logging
 import tempfile
 from collections.abc import Iterable
 from datetime import timedelta
@@ -10,23 +11,28 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from models_store.errors import LearningError
-from models_store.outside import MANIFEST, Outside, inspect
+from models_store.outside import Outside, inspect
 from practice import storage
 from practice.embodiments.registry import embodiment
-from practice.episodes.archive import ArchiveLimits, unpack
 from practice.episodes.errors import EpisodesError
-from practice.errors import InvalidError
+from practice.errors import InvalidError, LeaseLostError
 from practice.learning.fitting import check_model_fits
 from practice.learning.outside import try_loading
 from practice.models import Checkpoint, CheckpointImport, Task, User
 from practice.roles import Role, require
 from practice.services import audit, enqueue
+from practice.services.checkpoint_sources import bring
 from practice.services.datasets import check_size, check_task, keep_bytes, temporary_folder
-from practice.services.work import IMPORTS
+from practice.services.sources import on_the_hub
+from practice.services.work import IMPORTS, now_and_then
+
+log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=60)
-LIMITS = ArchiveLimits(members=16, endings=frozenset({".json", ".safetensors", ".md"}))
-"""Of a checkpoint's .zip: a manifest, weights, perhaps the optimizer's moments, a card."""
+BROUGHT, CHECKED = 0.7, 0.8
+"""Progress when the files are here, and when they have the sha256 that they should."""
+TELL_SECONDS = 0.5
+"""Least time between two reports of progress."""
 
 
 def receive_checkpoint(
@@ -50,34 +56,72 @@ def receive_checkpoint(
             f"{filename[:80]!r} is no .zip; give a checkpoint as this site lets it be downloaded.",
             fields={"file": "not a .zip"},
         )
+    _check_kind(kind)
+    with tempfile.NamedTemporaryFile(dir=temporary_folder()) as kept:
+        keep_bytes(upload, kept, filename)
+        size = Path(kept.name).stat().st_size
+        check_size(size, filename)
+        source = {"kind": "upload", "filename": filename[:200]}
+        return _create(
+            task, source, by=by, kind=kind, name=name.strip() or filename, file=Path(kept.name)
+        )
+
+
+def receive_from_hub(
+    task: Task,
+    repo: str,
+    revision: str = "",
+    *,
+    by: User,
+    kind: str = Checkpoint.Kind.POLICY,
+    name: str = "",
+) -> CheckpointImport:
+    """Queue the import of a checkpoint on the Hub at `revision`: a branch, tag or commit, the main branch where empty.
+
+    A worker asks the Hub, so that no page waits for it.
+
+    Raises:
+        InvalidError: `repo` is not written as owner/name or owner/name@revision, or an unknown kind.
+        ForbiddenError: `by` is no operator.
+    """
+    check_task(task, by=by)
+    source = on_the_hub(repo, revision, "checkpoint")
+    _check_kind(kind)
+    return _create(task, source, by=by, kind=kind, name=name.strip() or source["repo"])
+
+
+def _check_kind(kind: str) -> None:
     if kind not in Checkpoint.Kind.values:
         raise InvalidError(
             f"A checkpoint serves as policy or reward, not {kind[:80]!r}.",
             fields={"kind": "policy or reward"},
         )
-    with tempfile.NamedTemporaryFile(dir=temporary_folder()) as kept:
-        keep_bytes(upload, kept, filename)
-        size = Path(kept.name).stat().st_size
-        check_size(size, filename)
-        return _create(task, Path(kept.name), by=by, filename=filename, kind=kind, name=name)
 
 
 @transaction.atomic
 def _create(
-    task: Task, path: Path, *, by: User, filename: str, kind: str, name: str
+    task: Task,
+    source: dict[str, str],
+    *,
+    by: User,
+    kind: str,
+    name: str,
+    file: Path | None = None,
 ) -> CheckpointImport:
     row = CheckpointImport.objects.create(
         task=task,
         kind=kind,
-        name=(name.strip() or filename)[:160],
-        source={"kind": "upload", "filename": filename[:200]},
+        name=name[:160],
+        source=source,
         created_by=by,
         lease_expires_at=timezone.now() + LEASE,
     )
-    row.upload_key = storage.import_key(row.pk)
-    row.save(update_fields=["upload_key"])
-    storage.blobs().adopt(row.upload_key, path)
-    audit.record(by, "checkpoint.uploaded", task, checkpoint_import=row.pk, filename=filename[:200])
+    if file is not None:
+        row.upload_key = storage.import_key(row.pk)
+        row.save(update_fields=["upload_key"])
+        storage.blobs().adopt(row.upload_key, file)
+    told = {key: value for key, value in source.items() if key != "kind"}
+    audit.record(by, "checkpoint.uploaded", task, checkpoint_import=row.pk, **told)
     enqueue.enqueue_on_commit(enqueue.IMPORT_CHECKPOINT, row.pk, queue="cpu")
     return row
 
@@ -102,18 +146,15 @@ def delete_import(row: CheckpointImport, *, by: User) -> None:
 
 def import_checkpoint(import_id: int) -> None:
     """Check a queued import; afterwards it is a checkpoint, or has failed with a sentence. One that another worker holds is left alone."""
-    owner = IMPORTS.claim(import_id)
+    owner = IMPORTS.claim(import_id, progress=0.0)
     if not owner:
         return
     row = CheckpointImport.objects.select_related("task", "created_by").get(pk=import_id)
     try:
-        with tempfile.TemporaryDirectory(dir=storage.work_folder()) as temporary:
-            folder = _unpacked(row, Path(temporary))
-            found = inspect(folder)
-            check_model_fits(found.spec, embodiment(row.task.embodiment).spec)
-            try_loading(folder)
-            _store(found, folder)
-            kept = _settle(row, owner, found)
+        kept = _import(row, owner)
+    except LeaseLostError as error:
+        log.warning("%s", error)
+        return
     except (EpisodesError, LearningError) as error:
         kept = IMPORTS.conclude(row.pk, owner, state="failed", error=str(error))
     except OSError as error:
@@ -121,18 +162,25 @@ def import_checkpoint(import_id: int) -> None:
             f"It could not be stored: {error.strerror or error}; make room and import it again."
         )
         kept = IMPORTS.conclude(row.pk, owner, state="failed", error=reason)
-    if kept:
+    if kept and row.upload_key:
         storage.blobs().delete(row.upload_key)
 
 
-def _unpacked(row: CheckpointImport, place: Path) -> Path:
-    """Its files, in their own folder or in the one folder that was packed."""
-    folder = place / "checkpoint"
-    archive = place / "upload.zip"
-    archive.symlink_to(storage.blobs().path(row.upload_key))
-    unpack(archive, folder, limits=LIMITS)
-    inner = [path for path in folder.iterdir() if path.is_dir()]
-    return inner[0] if len(inner) == 1 and not (folder / MANIFEST).is_file() else folder
+def _import(row: CheckpointImport, owner: str) -> bool:
+    def tell(share: float) -> None:
+        IMPORTS.keep(row.pk, owner, progress=share)
+
+    told = now_and_then(tell, TELL_SECONDS)
+    with tempfile.TemporaryDirectory(dir=storage.work_folder()) as temporary:
+        folder = bring(row, Path(temporary), lambda share: told(BROUGHT * share))
+        tell(BROUGHT)
+        found = inspect(folder)
+        check_model_fits(found.spec, embodiment(row.task.embodiment).spec)
+        tell(CHECKED)
+        try_loading(folder)
+        tell(CHECKED)  # the last look before blobs are stored
+        _store(found, folder)
+        return _settle(row, owner, found)
 
 
 def _store(found: Outside, folder: Path) -> None:
@@ -167,4 +215,4 @@ def _keep(row: CheckpointImport, owner: str, found: Outside) -> bool:
         known = Checkpoint.objects.filter(task=row.task, digest__in=found.parents.values())
         checkpoint.parents.set(known)
         audit.record(row.created_by, "checkpoint.imported", checkpoint, origin=row.origin)
-    return IMPORTS.conclude(row.pk, owner, state="done", checkpoint=checkpoint)
+    return IMPORTS.conclude(row.pk, owner, state="done", progress=1.0, checkpoint=checkpoint)

@@ -85,4 +85,5 @@ def _push(push: CheckpointPush) -> str:
         for name in files_of(checkpoint):
             (folder / name).symlink_to(storage.blobs().path(f"{checkpoint.blob_key}/{name}"))
         (folder / CARD).write_text(card_of(checkpoint) or "")
-        return hub.push_model(folder, push.repo, token=settings.EFM_HUB_TOKEN)
+        hub_of_site = {"token": settings.EFM_HUB_TOKEN, "endpoint": settings.EFM_HUB_URL}
+        return hub.push_model(folder, push.repo, **hub_of_site)

@@ -144,7 +144,8 @@ def _push(export: Export, folder: Path) -> tuple[str, str]:
     if not export.repo:
         return "", ""
     try:
-        return hub.push_folder(folder, export.repo, token=settings.EFM_HUB_TOKEN), ""
+        hub_of_site = {"token": settings.EFM_HUB_TOKEN, "endpoint": settings.EFM_HUB_URL}
+        return hub.push_folder(folder, export.repo, **hub_of_site), ""
     except hub.HubError as error:
         return "", str(error)
 

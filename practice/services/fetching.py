@@ -113,7 +113,7 @@ class _FromHub:
         """Look it up and remember which commit it is, so that trying again gives the same."""
         source = self._dataset.source
         found = self._hub.find(source["repo"], source.get("commit") or source.get("revision", ""))
-        _check_room(found)
+        check_room(found.repo, found.size)
         self._check_new(found)
         self._dataset.source = {**source, "commit": found.commit}
         self._dataset.size_bytes = found.size
@@ -131,15 +131,13 @@ class _FromHub:
             raise DatasetError(found.repo, reason)
 
 
-def _check_room(found: HubDataset) -> None:
-    """Raises DatasetError when it is larger than allowed or than the disk has room for."""
+def check_room(repo: str, size: int) -> None:
+    """Raises DatasetError when so many bytes of `repo` are more than allowed or than the disk has room for."""
     most = settings.EFM_UPLOAD_LIMIT
-    if found.size > most:
-        reason = (
-            f"has {found.size >> 20} MB, more than the {most >> 20} MB that EFM_UPLOAD_MB allows"
-        )
-        raise DatasetError(found.repo, reason)
+    if size > most:
+        reason = f"has {size >> 20} MB, more than the {most >> 20} MB that EFM_UPLOAD_MB allows"
+        raise DatasetError(repo, reason)
     free = shutil.disk_usage(settings.EFM_VAR).free - settings.EFM_DISK_RESERVE
-    if found.size > free:
-        reason = f"has {found.size >> 20} MB; the disk has {max(free, 0) >> 20} MB for it"
-        raise DatasetError(found.repo, reason)
+    if size > free:
+        reason = f"has {size >> 20} MB; the disk has {max(free, 0) >> 20} MB for it"
+        raise DatasetError(repo, reason)

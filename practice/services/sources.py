@@ -44,10 +44,22 @@ def receive_hub(task: Task, repo: str, revision: str = "", *, by: User, name: st
     A worker asks the Hub, so that no page waits for it. Raises InvalidError when `repo` is not written as owner/name.
     """
     check_task(task, by=by)
+    source = on_the_hub(repo, revision, "dataset")
+    return create_import(task, by=by, name=name.strip() or source["repo"], source=source)
+
+
+def on_the_hub(repo: str, revision: str, what: str) -> dict[str, str]:
+    """What a row keeps of a dataset or checkpoint (`what`) on the Hub; `repo` may be owner/name@revision.
+
+    Raises:
+        InvalidError: it is not written so.
+    """
     repo, revision = repo.strip(), revision.strip()
+    if not revision:
+        repo, _, revision = repo.partition("@")
     if not is_repo(repo):
         raise InvalidError(
-            f"{repo[:80]!r} is no dataset of the Hub; write it as owner/name.",
+            f"{repo[:80]!r} is no {what} of the Hub; write it as owner/name.",
             fields={"repo": "owner/name"},
         )
     if len(revision) > 100 or not revision.isprintable():
@@ -55,8 +67,7 @@ def receive_hub(task: Task, repo: str, revision: str = "", *, by: User, name: st
             f"{revision[:80]!r} is no revision; give a branch, a tag or a commit.",
             fields={"revision": "not a revision"},
         )
-    source = {"kind": "hub", "repo": repo, "revision": revision}
-    return create_import(task, by=by, name=name.strip() or repo, source=source)
+    return {"kind": "hub", "repo": repo, "revision": revision}
 
 
 @transaction.atomic

@@ -1,42 +1,27 @@
 """Checkpoints in and out: a task's page that takes one from outside, pushes to the Hub, the download."""
 
-from typing import Any
+from urllib.parse import urlsplit
 
-from django import forms
+from django.conf import settings
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from practice.errors import PracticeError
-from practice.models import Checkpoint
+from practice.models import CheckpointImport, Task, User
 from practice.selectors.checkpoints import visible_checkpoint
 from practice.selectors.tasks import find_task, spec_of
 from practice.selectors.transfers import find_import, find_push, imports_of, why_waiting
-from practice.services.checkpoint_imports import delete_import, receive_checkpoint
+from practice.services.checkpoint_imports import (
+    delete_import,
+    receive_checkpoint,
+    receive_from_hub,
+)
 from practice.services.checkpoint_pushes import delete_push, start_push
 from practice.web.access import PageRequest, operator_page
 from practice.web.errors import add_to_form
+from practice.web.forms_checkpoint import CheckpointForm, CheckpointHubForm
 from practice.web.say import say
-
-
-class CheckpointForm(forms.Form):
-    """One .zip, and what it is to serve as."""
-
-    file = forms.FileField(
-        label="Checkpoint",
-        error_messages={
-            "required": "Choose the .zip of a checkpoint.",
-            "empty": "The file is empty; choose the .zip of a checkpoint.",
-        },
-    )
-    kind = forms.ChoiceField(
-        label="Serves as",
-        choices=Checkpoint.Kind.choices,
-        help_text="Every checkpoint answers both questions: what to do, and how many steps are still to go.",
-    )
-    name = forms.CharField(
-        max_length=160, required=False, help_text="Left empty, it takes the name of the file."
-    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -44,37 +29,47 @@ class CheckpointForm(forms.Form):
 def checkpoint_new(request: PageRequest, slug: str) -> HttpResponseBase:
     """Bring a checkpoint from outside to a task, and see how earlier ones stand."""
     task = find_task(request.user, slug)
-    form = (
-        CheckpointForm(request.POST, request.FILES)
-        if request.method == "POST"
-        else CheckpointForm()
-    )
-    if request.method == "POST" and form.is_valid():
-        given: dict[str, Any] = form.cleaned_data
-        file = given["file"]
-        try:
-            row = receive_checkpoint(
-                task,
-                file,
-                by=request.user,
-                filename=file.name,
-                kind=given["kind"],
-                name=given["name"],
-            )
-        except PracticeError as error:
-            add_to_form(form, error)
+    form, hub_form = CheckpointForm(), CheckpointHubForm()
+    if request.method == "POST":
+        tried: CheckpointForm | CheckpointHubForm
+        if "hub-repo" in request.POST:
+            tried = hub_form = CheckpointHubForm(request.POST)
         else:
+            tried = form = CheckpointForm(request.POST, request.FILES)
+        row = _received(tried, task, request.user)
+        if row is not None:
             say(request, f"{row.name} is being checked.")
             return redirect("web:checkpoint_new", slug)
     imports = imports_of(request.user, task)
     context = {
         "task": task,
         "form": form,
+        "hub_form": hub_form,
+        "hub_name": urlsplit(settings.EFM_HUB_URL).hostname or "huggingface.co",
         "spec": spec_of(task),
         "imports": imports,
         "waits": why_waiting(imports),
     }
-    return render(request, "checkpoints/new.html", context, status=400 if form.errors else 200)
+    status = 400 if form.errors or hub_form.errors else 200
+    return render(request, "checkpoints/new.html", context, status=status)
+
+
+def _received(
+    form: CheckpointForm | CheckpointHubForm, task: Task, person: User
+) -> CheckpointImport | None:
+    """The import that begins, or None with the reason in the form."""
+    if not form.is_valid():
+        return None
+    given = form.cleaned_data
+    serves: dict[str, str] = {"kind": given["kind"], "name": given["name"]}
+    try:
+        if isinstance(form, CheckpointHubForm):
+            return receive_from_hub(task, given["repo"], given["revision"], by=person, **serves)
+        file = given["file"]
+        return receive_checkpoint(task, file, by=person, filename=file.name, **serves)
+    except PracticeError as error:
+        add_to_form(form, error)
+        return None
 
 
 @require_POST

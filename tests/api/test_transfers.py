@@ -32,6 +32,17 @@ def test_a_download_is_brought_to_another_task(operator: Api, viewer: Api) -> No
     assert operator.delete(f"checkpoints/imports/{again.body['id']}/").status == 400
 
 
+def test_a_checkpoint_of_the_hub_is_named_instead_of_uploaded(operator: Api, viewer: Api) -> None:
+    given = {"task": make_task().slug, "repo": "lab/reacher", "revision": "v1", "kind": "reward"}
+    assert viewer.post("checkpoints/", given).status == 403
+    answer = operator.post("checkpoints/", given)
+    assert (answer.status, answer.body["state"], answer.body["progress"]) == (202, "queued", 0.0)
+    assert answer.body["source"] == {"kind": "hub", "repo": "lab/reacher", "revision": "v1"}
+    for wrong in ({"repo": "nowhere"}, {"repo": ""}, {"task": "none"}, {"kind": "judge"}):
+        assert operator.post("checkpoints/", given | wrong).status == 400
+    assert operator.post("checkpoints/", [given]).status == 400
+
+
 @pytest.mark.parametrize(("name", "kind"), [("c.tar", "policy"), ("c.zip", "judge")])
 def test_what_is_no_checkpoint_is_refused(operator: Api, name: str, kind: str) -> None:
     file = SimpleUploadedFile(name, b"x")

@@ -17,8 +17,8 @@ class StandIn:
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.fails = fails
 
-    def __call__(self, *, token: str) -> "StandIn":
-        assert token == TOKEN
+    def __call__(self, *, token: str, endpoint: str | None) -> "StandIn":
+        assert (token, endpoint) == (TOKEN, None)
         return self
 
     def __getattr__(self, name: str) -> Any:

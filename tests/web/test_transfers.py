@@ -49,6 +49,21 @@ def test_a_wrong_file_says_so_and_a_failed_import_is_deleted(otto: User) -> None
     assert not CheckpointImport.objects.exists()
 
 
+def test_a_checkpoint_of_the_hub_is_named_beside_the_upload(otto: User) -> None:
+    task, page = make_task(), page_of(otto)
+    url = reverse("web:checkpoint_new", args=[task.slug])
+    given = {"hub-repo": "lab/reacher", "hub-revision": "v1", "hub-kind": "reward"}
+    assert page.post(url, given).status_code == 302
+    row = CheckpointImport.objects.get()
+    assert (row.kind, row.name) == ("reward", "lab/reacher")
+    assert row.source == {"kind": "hub", "repo": "lab/reacher", "revision": "v1"}
+    assert "lab/reacher@v1 on the Hub" in page.get(url).content.decode()
+    wrong = page.post(url, {"hub-repo": "reacher", "hub-kind": "policy"})
+    assert wrong.status_code == 400
+    assert "write it as owner/name" in wrong.content.decode()
+    assert "Choose the .zip" not in wrong.content.decode()
+
+
 def test_a_push_is_asked_for_shown_and_forgotten(otto: User, settings: Settings) -> None:
     settings.EFM_HUB_TOKEN = "hf_secret"
     checkpoint, page = make_checkpoint(), page_of(otto)

@@ -12,6 +12,7 @@ class CheckpointImportSerializer(serializers.ModelSerializer[CheckpointImport]):
 
     task = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
     state = serializers.CharField(help_text="queued, working, done or failed.")
+    progress = serializers.FloatField(help_text="Share that is done, in [0, 1].")
     error = serializers.CharField(help_text="One sentence when it failed.")
     checkpoint = serializers.IntegerField(
         source="checkpoint_id", allow_null=True, help_text="What it became, or was already."
@@ -29,6 +30,7 @@ class CheckpointImportSerializer(serializers.ModelSerializer[CheckpointImport]):
             "kind",
             "name",
             "state",
+            "progress",
             "error",
             "checkpoint",
             "source",
@@ -38,15 +40,32 @@ class CheckpointImportSerializer(serializers.ModelSerializer[CheckpointImport]):
         read_only_fields = fields
 
 
-class CheckpointGiven(serializers.Serializer[Any]):
-    """A checkpoint's .zip."""
+class ServesGiven(serializers.Serializer[Any]):
+    """What a checkpoint from outside is to be."""
 
     task = serializers.SlugRelatedField[Any](slug_field="slug", queryset=Task.objects.all())
-    file = serializers.FileField(help_text="A .zip as a checkpoint's download gives it.")
     kind = serializers.ChoiceField(
         choices=Checkpoint.Kind.choices, default="policy", help_text="What it is to serve as."
     )
     name = serializers.CharField(max_length=160, required=False)
+
+
+class CheckpointGiven(ServesGiven):
+    """A checkpoint's .zip."""
+
+    file = serializers.FileField(help_text="A .zip as a checkpoint's download gives it.")
+
+
+class CheckpointHubGiven(ServesGiven):
+    """A checkpoint of the Hub."""
+
+    repo = serializers.CharField(max_length=200, help_text="owner/name, or owner/name@revision.")
+    revision = serializers.CharField(
+        max_length=100,
+        required=False,
+        allow_blank=True,
+        help_text="A branch, a tag or a commit; the main branch when left out.",
+    )
 
 
 class PushGiven(serializers.Serializer[Any]):

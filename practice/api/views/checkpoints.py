@@ -1,7 +1,7 @@
 """Checkpoints, what evaluations found, and the weights."""
 
 from django.db.models import QuerySet
-from django.http import StreamingHttpResponse
+from django.http import QueryDict, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import MultiPartParser
@@ -11,18 +11,23 @@ from rest_framework.response import Response
 from practice import storage
 from practice.api.base import Endpoint, ListEndpoint, found
 from practice.api.filters import CheckpointFilters, EvaluationFilters
+from practice.api.parsers import BoundedJSONParser
 from practice.api.serializers.checkpoints import (
     CheckpointDetailSerializer,
     CheckpointSerializer,
     EvaluationSerializer,
 )
-from practice.api.serializers.transfers import CheckpointGiven, CheckpointImportSerializer
+from practice.api.serializers.transfers import (
+    CheckpointGiven,
+    CheckpointHubGiven,
+    CheckpointImportSerializer,
+)
 from practice.api.streams import stream
 from practice.api.views.datasets import check_declared
 from practice.api.zip_stream import zipped
-from practice.models import Checkpoint, Evaluation
+from practice.models import Checkpoint, CheckpointImport, Evaluation
 from practice.selectors.cards import CARD, card_of, files_of
-from practice.services.checkpoint_imports import receive_checkpoint
+from practice.services.checkpoint_imports import receive_checkpoint, receive_from_hub
 
 
 class CheckpointList(ListEndpoint):
@@ -30,7 +35,7 @@ class CheckpointList(ListEndpoint):
 
     serializer_class = CheckpointSerializer
     filterset_class = CheckpointFilters
-    parser_classes = [MultiPartParser]
+    parser_classes = [MultiPartParser, BoundedJSONParser]
 
     def get_queryset(self) -> QuerySet[Checkpoint]:
         """What this person may see."""
@@ -44,16 +49,25 @@ class CheckpointList(ListEndpoint):
 
     @extend_schema(
         operation_id="import_checkpoint",
-        request={"multipart/form-data": CheckpointGiven},
+        request={
+            "multipart/form-data": CheckpointGiven,
+            "application/json": CheckpointHubGiven,
+        },
         responses={202: CheckpointImportSerializer},
         filters=False,
     )
     def post(self, request: Request) -> Response:
-        """Bring a checkpoint's .zip to a task; it is checked in the background before it is one."""
+        """Bring a checkpoint to a task, a .zip or one of the Hub; it is checked in the background before it is one."""
         check_declared(request)
+        # A form brings a file; JSON cannot, and names a repository.
+        is_form = isinstance(request.data, QueryDict)
+        row = self._from_file() if is_form else self._from_hub()
+        return Response(CheckpointImportSerializer(row).data, status=202)
+
+    def _from_file(self) -> CheckpointImport:
         given = self.given(CheckpointGiven)
         file = given["file"]
-        row = receive_checkpoint(
+        return receive_checkpoint(
             given["task"],
             file,
             by=self.person,
@@ -61,7 +75,17 @@ class CheckpointList(ListEndpoint):
             kind=given["kind"],
             name=given.get("name", ""),
         )
-        return Response(CheckpointImportSerializer(row).data, status=202)
+
+    def _from_hub(self) -> CheckpointImport:
+        given = self.given(CheckpointHubGiven)
+        return receive_from_hub(
+            given["task"],
+            given["repo"],
+            given.get("revision", ""),
+            by=self.person,
+            kind=given["kind"],
+            name=given.get("name", ""),
+        )
 
 
 class CheckpointDetail(Endpoint):

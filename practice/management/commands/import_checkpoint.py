@@ -1,4 +1,4 @@
-"""`manage.py import_checkpoint PATH.zip --task SLUG`: a checkpoint from outside, checked here and now."""
+"""`manage.py import_checkpoint PATH.zip|OWNER/NAME[@REVISION] --task SLUG`: a checkpoint from outside, checked here and now."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -6,29 +6,39 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from practice.episodes.hub import is_repo
 from practice.errors import PracticeError
 from practice.models import Checkpoint, CheckpointImport, Task, User
-from practice.services.checkpoint_imports import import_checkpoint, receive_checkpoint
+from practice.services.checkpoint_imports import (
+    import_checkpoint,
+    receive_checkpoint,
+    receive_from_hub,
+)
 
 
 class Command(BaseCommand):
-    """Bring a checkpoint's .zip to a task, or say why not."""
+    """Bring a checkpoint to a task, or say why not."""
 
-    help = "Check a checkpoint's .zip from outside and make it a checkpoint of a task."
+    help = "Check a checkpoint from outside, a .zip or one of the Hub, and make it a checkpoint of a task."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("path", type=Path, help="a .zip as a checkpoint's download gives it")
+        parser.add_argument(
+            "source",
+            help="a .zip as a checkpoint's download gives it, or OWNER/NAME[@REVISION] on the Hub",
+        )
         parser.add_argument("--task", required=True, metavar="SLUG")
         parser.add_argument(
             "--kind", choices=Checkpoint.Kind.values, default="policy", help="what it serves as"
         )
-        parser.add_argument("--name", default="", help="the file's name when left out")
+        parser.add_argument(
+            "--name", default="", help="that of the file or repository when left out"
+        )
         parser.add_argument(
             "--by", metavar="NAME", help="who brings it; who made the task when left out"
         )
 
     def handle(
-        self, *, path: Path, task: str, kind: str, name: str, by: str | None, **_options: Any
+        self, *, source: str, task: str, kind: str, name: str, by: str | None, **_options: Any
     ) -> None:
         """Print one line: the checkpoint that it became or was already."""
         found = Task.objects.select_related("created_by").filter(slug=task).first()
@@ -37,15 +47,7 @@ class Command(BaseCommand):
         person = User.objects.filter(username=by).first() if by else found.created_by
         if person is None:
             raise CommandError(f"There is nobody called {by}.")
-        try:
-            with path.open("rb") as file:
-                row = receive_checkpoint(
-                    found, file, by=person, filename=path.name, kind=kind, name=name
-                )
-        except OSError as error:
-            raise CommandError(f"{path} cannot be read: {error.strerror or error}.") from error
-        except PracticeError as error:
-            raise CommandError(str(error)) from error
+        row = self._received(source, found, by=person, kind=kind, name=name)
         import_checkpoint(row.pk)
         row = CheckpointImport.objects.get(pk=row.pk)
         if row.state == CheckpointImport.State.FAILED:
@@ -55,3 +57,15 @@ class Command(BaseCommand):
         else:
             checkpoint = row.checkpoint
             self.stdout.write(f"{checkpoint}: checkpoint {checkpoint.pk}, {checkpoint.digest[:12]}")
+
+    def _received(self, source: str, task: Task, **facts: Any) -> CheckpointImport:
+        path = Path(source)
+        try:
+            if path.suffix != ".zip" and not path.exists() and is_repo(source.partition("@")[0]):
+                return receive_from_hub(task, source, **facts)
+            with path.open("rb") as file:
+                return receive_checkpoint(task, file, filename=path.name, **facts)
+        except OSError as error:
+            raise CommandError(f"{path} cannot be read: {error.strerror or error}.") from error
+        except PracticeError as error:
+            raise CommandError(str(error)) from error

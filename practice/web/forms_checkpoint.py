@@ -1,0 +1,60 @@
+"""The forms that bring a checkpoint from outside: a file, a repository of the Hub."""
+
+from django import forms
+
+from practice.models import Checkpoint
+from practice.web.forms_dataset import NAME_LENGTH
+
+
+class ServesForm(forms.Form):
+    """What a checkpoint is to serve as."""
+
+    kind = forms.ChoiceField(
+        label="Serves as",
+        choices=Checkpoint.Kind.choices,
+        help_text="Every checkpoint answers both questions: what to do, and how many steps are still to go.",
+    )
+
+
+class CheckpointForm(ServesForm):
+    """One .zip."""
+
+    field_order = ("file", "kind", "name")
+
+    file = forms.FileField(
+        label="Checkpoint",
+        error_messages={
+            "required": "Choose the .zip of a checkpoint.",
+            "empty": "The file is empty; choose the .zip of a checkpoint.",
+        },
+    )
+    name = forms.CharField(
+        max_length=NAME_LENGTH,
+        required=False,
+        help_text="Left empty, it takes the name of the file.",
+    )
+
+
+class CheckpointHubForm(ServesForm):
+    """A checkpoint of the Hub."""
+
+    prefix = "hub"
+    field_order = ("repo", "revision", "kind", "name")
+
+    repo = forms.CharField(
+        label="Repository",
+        max_length=200,
+        widget=forms.TextInput(
+            attrs={"placeholder": "owner/name", "autocomplete": "off", "spellcheck": "false"}
+        ),
+        error_messages={"required": "Name a repository as owner/name."},
+    )
+    revision = forms.CharField(
+        max_length=100,
+        required=False,
+        help_text="A branch, a tag or a commit; left empty, the main branch as it is now.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    name = forms.CharField(
+        max_length=NAME_LENGTH, required=False, help_text="Left empty, it takes owner/name."
+    )
