@@ -124,6 +124,24 @@ class DatasetChanged:
         return [OVERVIEW]
 
 
+@dataclass(frozen=True, slots=True)
+class TransferChanged:
+    """A checkpoint on its way in or out moved on."""
+
+    type: ClassVar[str] = "transfer_changed"
+    kind: str
+    """import or push"""
+    transfer: int
+    task: int
+    checkpoint: int | None
+    """What is pushed, or what an import has become."""
+    state: str
+
+    @property
+    def topics(self) -> list[str]:
+        return [OVERVIEW]
+
+
 Event = (
     RunChanged
     | PointsAdded
@@ -132,6 +150,7 @@ Event = (
     | EpisodesRecorded
     | EpisodeLabelled
     | DatasetChanged
+    | TransferChanged
 )
 
 

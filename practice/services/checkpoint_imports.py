@@ -24,6 +24,7 @@ from practice.services import audit, enqueue
 from practice.services.checkpoint_sources import bring
 from practice.services.datasets import check_size, check_task, keep_bytes, temporary_folder
 from practice.services.sources import on_the_hub
+from practice.services.transfers import announce
 from practice.services.work import IMPORTS, now_and_then
 
 log = logging.getLogger(__name__)
@@ -123,6 +124,7 @@ def _create(
     told = {key: value for key, value in source.items() if key != "kind"}
     audit.record(by, "checkpoint.uploaded", task, checkpoint_import=row.pk, **told)
     enqueue.enqueue_on_commit(enqueue.IMPORT_CHECKPOINT, row.pk, queue="cpu")
+    announce(row)
     return row
 
 
@@ -138,6 +140,7 @@ def delete_import(row: CheckpointImport, *, by: User) -> None:
     if row.checkpoint_id is not None:
         raise InvalidError(f"{row} has become checkpoint {row.checkpoint_id}; its origin is kept.")
     audit.record(by, "checkpoint_import.deleted", row.task, checkpoint_import=row.pk)
+    announce(row)
     key = row.upload_key
     row.delete()
     if key:
@@ -150,18 +153,19 @@ def import_checkpoint(import_id: int) -> None:
     if not owner:
         return
     row = CheckpointImport.objects.select_related("task", "created_by").get(pk=import_id)
+    announce(row)
     try:
         kept = _import(row, owner)
     except LeaseLostError as error:
         log.warning("%s", error)
         return
     except (EpisodesError, LearningError) as error:
-        kept = IMPORTS.conclude(row.pk, owner, state="failed", error=str(error))
+        kept = _conclude(row, owner, state="failed", error=str(error))
     except OSError as error:
         reason = (
             f"It could not be stored: {error.strerror or error}; make room and import it again."
         )
-        kept = IMPORTS.conclude(row.pk, owner, state="failed", error=reason)
+        kept = _conclude(row, owner, state="failed", error=reason)
     if kept and row.upload_key:
         storage.blobs().delete(row.upload_key)
 
@@ -169,6 +173,7 @@ def import_checkpoint(import_id: int) -> None:
 def _import(row: CheckpointImport, owner: str) -> bool:
     def tell(share: float) -> None:
         IMPORTS.keep(row.pk, owner, progress=share)
+        announce(row)
 
     told = now_and_then(tell, TELL_SECONDS)
     with tempfile.TemporaryDirectory(dir=storage.work_folder()) as temporary:
@@ -215,4 +220,12 @@ def _keep(row: CheckpointImport, owner: str, found: Outside) -> bool:
         known = Checkpoint.objects.filter(task=row.task, digest__in=found.parents.values())
         checkpoint.parents.set(known)
         audit.record(row.created_by, "checkpoint.imported", checkpoint, origin=row.origin)
-    return IMPORTS.conclude(row.pk, owner, state="done", progress=1.0, checkpoint=checkpoint)
+    return _conclude(row, owner, state="done", progress=1.0, checkpoint=checkpoint)
+
+
+def _conclude(row: CheckpointImport, owner: str, *, state: str, **facts: object) -> bool:
+    kept = IMPORTS.conclude(row.pk, owner, state=state, **facts)
+    if kept:
+        row.refresh_from_db(fields=["state", "checkpoint"])
+        announce(row)
+    return kept

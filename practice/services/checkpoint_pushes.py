@@ -16,6 +16,7 @@ from practice.models import Checkpoint, CheckpointPush, User
 from practice.roles import Role, require
 from practice.selectors.cards import CARD, card_of, files_of
 from practice.services import audit, enqueue
+from practice.services.transfers import announce
 from practice.services.work import PUSHES
 
 LEASE = timedelta(seconds=60)
@@ -49,6 +50,7 @@ def start_push(checkpoint: Checkpoint, repo: str, *, by: User) -> CheckpointPush
     )
     audit.record(by, "checkpoint.pushed", checkpoint, repo=repo)
     enqueue.enqueue_on_commit(enqueue.PUSH_CHECKPOINT, push.pk, queue="cpu")
+    announce(push)
     return push
 
 
@@ -57,6 +59,7 @@ def delete_push(push: CheckpointPush, *, by: User) -> None:
     """Forget a push. One that is queued is not made; one under way may still arrive, and what is on the Hub stays there."""
     require(by, Role.OPERATOR)
     audit.record(by, "push.deleted", push.checkpoint, repo=push.repo)
+    announce(push)
     push.delete()
 
 
@@ -66,15 +69,22 @@ def push_checkpoint(push_id: int) -> None:
     if not owner:
         return
     push = CheckpointPush.objects.select_related("checkpoint__task").get(pk=push_id)
+    announce(push)
     try:
         url = _push(push)
     except (hub.HubError, LearningError, PracticeError) as error:
-        PUSHES.conclude(push.pk, owner, state="failed", error=str(error))
+        _conclude(push, owner, state="failed", error=str(error))
     except OSError as error:
         reason = f"The files could not be read: {error.strerror or error}."
-        PUSHES.conclude(push.pk, owner, state="failed", error=reason)
+        _conclude(push, owner, state="failed", error=reason)
     else:
-        PUSHES.conclude(push.pk, owner, state="done", url=url)
+        _conclude(push, owner, state="done", url=url)
+
+
+def _conclude(push: CheckpointPush, owner: str, *, state: str, **facts: str) -> None:
+    if PUSHES.conclude(push.pk, owner, state=state, **facts):
+        push.state = state
+        announce(push)
 
 
 def _push(push: CheckpointPush) -> str:

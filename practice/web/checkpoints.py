@@ -21,6 +21,7 @@ from practice.selectors.transfers import pushes_of, why_waiting
 from practice.services.runs import launch_run
 from practice.web.access import PageRequest, operator_page, viewer_page
 from practice.web.errors import add_to_form
+from practice.web.parts import render_page
 from practice.web.say import say
 
 
@@ -62,7 +63,8 @@ def _ids(query: QueryDict) -> list[int]:
 def checkpoint_detail(request: PageRequest, pk: int) -> HttpResponseBase:
     """Manifest, lineage, evaluations and users of one checkpoint."""
     checkpoint = selectors.visible_checkpoint(request.user, pk)
-    return render(request, "checkpoints/detail.html", _detail(checkpoint, request.user))
+    context = _detail(checkpoint, request.user)
+    return render_page(request, "checkpoints/detail.html", "checkpoints/_pushes.html", context)
 
 
 def _detail(checkpoint: Checkpoint, person: User) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
 from practice.errors import PracticeError
@@ -21,6 +21,7 @@ from practice.services.checkpoint_pushes import delete_push, start_push
 from practice.web.access import PageRequest, operator_page
 from practice.web.errors import add_to_form
 from practice.web.forms_checkpoint import CheckpointForm, CheckpointHubForm
+from practice.web.parts import render_page
 from practice.web.say import say
 
 
@@ -50,8 +51,10 @@ def checkpoint_new(request: PageRequest, slug: str) -> HttpResponseBase:
         "imports": imports,
         "waits": why_waiting(imports),
     }
-    status = 400 if form.errors or hub_form.errors else 200
-    return render(request, "checkpoints/new.html", context, status=status)
+    page = render_page(request, "checkpoints/new.html", "checkpoints/_imports.html", context)
+    if form.errors or hub_form.errors:
+        page.status_code = 400
+    return page
 
 
 def _received(

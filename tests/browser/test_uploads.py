@@ -9,6 +9,7 @@ from playwright.sync_api import Page, Request, expect
 
 from tests.browser.people import Door, until
 from tests.browser.rows import Rows
+from tests.models_store.outside import packed, small
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack]
 
@@ -67,3 +68,18 @@ def test_a_refused_upload_says_why_and_can_be_tried_again(
     choose_and_upload(page, tmp_path / "demos.rar")
     expect(page.get_by_role("alert")).to_contain_text("no archive we read")
     expect(page.get_by_role("button", name="Upload", exact=True)).to_be_enabled()
+
+
+def test_the_check_of_a_checkpoint_is_followed_without_a_reload(
+    door: Door, all_rows: Rows, tmp_path: Path
+) -> None:
+    (tmp_path / "theirs.zip").write_bytes(packed(small().files))
+    page = door.enter("operator", path=all_rows.address("/tasks/{task}/checkpoints/new/")).page
+    page.get_by_label("Checkpoint", exact=True).set_input_files(tmp_path / "theirs.zip")
+    page.get_by_role("button", name="Upload", exact=True).click()
+    row = page.locator("#checkpoint-imports li").first
+    expect(row).to_contain_text("theirs.zip")
+    page.evaluate("window.stayed = true")
+    expect(row.get_by_role("link", name="theirs.zip")).to_be_visible()
+    expect(row).to_contain_text("done")
+    assert page.evaluate("window.stayed")

@@ -11,6 +11,7 @@ from models_store.outside import MANIFEST, MOST_MANIFEST, OPTIMIZER, WEIGHTS
 from practice import storage
 from practice.episodes import hub_models
 from practice.errors import ForbiddenError, InvalidError
+from practice.events import TransferChanged
 from practice.models import AuditEntry, Checkpoint, CheckpointImport, Task, User
 from practice.selectors.cards import card_of, made_by
 from practice.services import checkpoint_imports, checkpoint_sources
@@ -23,6 +24,7 @@ from practice.services.checkpoint_pushes import push_checkpoint, start_push
 from tests.episodes.hub_stand_in import COMMIT, StandInHub
 from tests.factories import make_task
 from tests.models_store.outside import rewritten, small
+from tests.services.conftest import Committed
 from tests.services.test_checkpoint_imports import spoiled, stored
 
 pytestmark = pytest.mark.django_db
@@ -75,6 +77,22 @@ def test_its_commit_is_kept_shown_and_written_down(hub: StandInHub, otto: User) 
     audited = AuditEntry.objects.filter(verb__startswith="checkpoint").order_by("pk")
     assert [entry.verb for entry in audited] == ["checkpoint.uploaded", "checkpoint.imported"]
     assert audited[0].detail["repo"] == REPO
+
+
+def test_pages_hear_how_it_goes(hub: StandInHub, otto: User, committed: Committed) -> None:
+    ours = stored(small(seed=3))
+    with committed() as sent:
+        push = start_push(ours, REPO, by=otto)
+        push_checkpoint(push.pk)
+        row = taken(make_task(), otto)
+    heard = [(event.kind, event.transfer, event.task) for event in sent.of(TransferChanged)]
+    assert set(heard) == {("push", push.pk, ours.task_id), ("import", row.pk, row.task_id)}
+    for kind, checkpoint in (("push", ours), ("import", row.checkpoint)):
+        events = [event for event in sent.of(TransferChanged) if event.kind == kind]
+        states = dict.fromkeys(event.state for event in events)
+        assert list(states) == ["queued", "working", "done"]
+        assert checkpoint is not None
+        assert events[-1].checkpoint == checkpoint.pk
 
 
 def test_what_the_manifest_names_is_fetched(hub: StandInHub, otto: User) -> None:

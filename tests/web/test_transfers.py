@@ -58,6 +58,10 @@ def test_a_checkpoint_of_the_hub_is_named_beside_the_upload(otto: User) -> None:
     assert (row.kind, row.name) == ("reward", "lab/reacher")
     assert row.source == {"kind": "hub", "repo": "lab/reacher", "revision": "v1"}
     assert "lab/reacher@v1 on the Hub" in page.get(url).content.decode()
+    parts = page.get(url, headers={"HX-Request": "true"}).content.decode()
+    assert "lab/reacher@v1 on the Hub" in parts
+    assert "<form" in parts
+    assert "<html" not in parts
     wrong = page.post(url, {"hub-repo": "reacher", "hub-kind": "policy"})
     assert wrong.status_code == 400
     assert "write it as owner/name" in wrong.content.decode()
@@ -73,6 +77,10 @@ def test_a_push_is_asked_for_shown_and_forgotten(otto: User, settings: Settings)
     body = page.get(reverse("web:checkpoint", args=[checkpoint.pk])).content.decode()
     assert "owner/name" in body
     assert "hf_secret" not in body
+    url = reverse("web:checkpoint", args=[checkpoint.pk])
+    parts = page.get(url, headers={"HX-Request": "true"}).content.decode()
+    assert "owner/name" in parts
+    assert "<html" not in parts
     page.post(reverse("web:push_delete", args=[push.pk]))
     assert not CheckpointPush.objects.exists()
 
