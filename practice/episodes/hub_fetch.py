@@ -187,7 +187,7 @@ class Hub:
         if isinstance(error, RevisionNotFoundError):
             return f"has no revision {revision!r}"
         if isinstance(error, GatedRepoError):
-            return "is given only to who was granted access on the Hub (EFM_HUB_TOKEN)"
+            return "is given only to those whom its owners granted access (EFM_HUB_TOKEN)"
         if isinstance(error, RepositoryNotFoundError):
             return "is not on the Hub, or only its owners may see it (EFM_HUB_TOKEN)"
         if isinstance(error, HfHubHTTPError) and error.response.status_code in {401, 403}:

@@ -102,6 +102,14 @@ def test_a_private_model_needs_the_right_token(hub: StandInHub, token: str, said
     assert "hf_" not in str(caught.value)
 
 
+def test_a_gated_model_says_who_grants_access(
+    hub: StandInHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "refusal", lambda _authorization: {"X_Error_Code": "GatedRepo"})
+    with pytest.raises(HubError, match="those whom its owners granted access"):
+        found(hub)
+
+
 @pytest.mark.parametrize(
     ("repo", "revision", "said"),
     [("lab/other", "", "is not on the Hub"), (REPO, "v9", "has no revision 'v9'")],

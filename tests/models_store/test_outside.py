@@ -11,7 +11,7 @@ import torch
 
 from models_store.checkpoint import EFMCheckpoint
 from models_store.errors import LearningError
-from models_store.outside import MANIFEST, OPTIMIZER, WEIGHTS, inspect
+from models_store.outside import MANIFEST, OPTIMIZER, WEIGHTS, described, inspect
 from models_store.trial import load_outside
 from models_store.vlm_spec import VlmSpec
 from tests.models_store.outside import laid_out, rewritten, small, with_weights
@@ -38,6 +38,15 @@ def test_a_checkpoint_is_known_by_its_files_alone(tmp_path: Path) -> None:
     assert found.files == (WEIGHTS, OPTIMIZER, MANIFEST)
     assert found.parameters == sum(values.numel() for values in made.weights.values())
     assert load_outside(folder).digest == made.digest
+
+
+def test_a_manifest_tells_what_is_to_come_before_it_is_here(tmp_path: Path) -> None:
+    made = small()
+    folder = laid_out({MANIFEST: made.files[MANIFEST]}, tmp_path / "c")
+    found = described(folder)
+    assert (found.digest, found.spec, found.files) == (made.digest, made.spec, (WEIGHTS, MANIFEST))
+    with pytest.raises(LearningError, match="missing"):
+        inspect(folder)
 
 
 @pytest.mark.parametrize(
