@@ -256,10 +256,11 @@ def test_a_push_that_fails_costs_nobody_the_download(
     otto: User, settings: Settings, monkeypatch: pytest.MonkeyPatch, refused: bool
 ) -> None:
     settings.EFM_HUB_TOKEN = "hf_secret"
+    settings.EFM_HUB_URL = "https://hub.example"
 
-    def push(folder: Path, repo: str, *, token: str) -> str:
+    def push(folder: Path, repo: str, *, token: str, endpoint: str) -> str:
         assert (folder / "meta/info.json").is_file()
-        assert (repo, token) == ("me/rings", "hf_secret")
+        assert (repo, token, endpoint) == ("me/rings", "hf_secret", "https://hub.example")
         if refused:
             raise hub.HubError(repo, "was not pushed to the Hub: 403")
         return "https://huggingface.co/datasets/me/rings"
