@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Protocol, Self
 
-import torch
 from torch import Tensor
 from torch.nn import functional
+
+from models_store.noise import Noise, normal, uniform
 
 _HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 
@@ -15,8 +16,12 @@ _HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 class ActionDistribution(Protocol):
     """p(a | o, g) for a batch. Actions are in the robot's own units."""
 
-    def sample(self, generator: torch.Generator) -> Tensor:
+    def sample(self, noise: Noise) -> Tensor:
         """(B, A)"""
+        ...
+
+    def sample_and_log_prob(self, noise: Noise) -> tuple[Tensor, Tensor]:
+        """What `sample` gives, (B, A), and its log p, (B,), as it was drawn."""
         ...
 
     def mode(self) -> Tensor:
@@ -47,12 +52,15 @@ class DiagonalGaussian:
         """Mean and std (B, A) normalised; centre and scale (A,) in the robot's units."""
         self.mean, self.std, self._centre, self._scale = mean, std, centre, scale
 
-    def sample(self, generator: torch.Generator) -> Tensor:
-        """(B, A). Noise is drawn where the generator lives, so that runs repeat on any device."""
-        noise = torch.randn(self.mean.shape, generator=generator, device=generator.device)
-        return self._centre + self._scale * (
-            self.mean + self.std * noise.to(self.mean.device, self.mean.dtype)
-        )
+    def sample(self, noise: Noise) -> Tensor:
+        """(B, A)"""
+        drawn = normal(self.mean.shape, noise).to(self.mean.device, self.mean.dtype)
+        return self._centre + self._scale * (self.mean + self.std * drawn)
+
+    def sample_and_log_prob(self, noise: Noise) -> tuple[Tensor, Tensor]:
+        """(B, A) and (B,)"""
+        action = self.sample(noise)
+        return action, self.log_prob(action)
 
     def mode(self) -> Tensor:
         """(B, A)"""
@@ -89,9 +97,15 @@ class CategoricalActions:
         self.log_probs = functional.log_softmax(logits / temperature, dim=-1)
         self._centres, self._scale = centres, scale
 
-    def sample(self, generator: torch.Generator) -> Tensor:
+    def sample(self, noise: Noise) -> Tensor:
         """(B, A) bin centres, by inverting the distribution at one uniform number per token."""
-        return bin_centres(draw(self.log_probs, generator), self._centres)
+        return self.sample_and_log_prob(noise)[0]
+
+    def sample_and_log_prob(self, noise: Noise) -> tuple[Tensor, Tensor]:
+        """(B, A) and (B,)"""
+        token = draw(self.log_probs, noise)
+        chosen = self.log_probs.gather(-1, token.unsqueeze(-1)).squeeze(-1)
+        return bin_centres(token, self._centres), chosen.sum(dim=-1)
 
     def mode(self) -> Tensor:
         """(B, A)"""
@@ -119,16 +133,12 @@ class CategoricalActions:
         return (self.log_probs.exp() * gap).sum(dim=(-2, -1))
 
 
-def draw(log_probs: Tensor, generator: torch.Generator) -> Tensor:
-    """(...) tokens of distributions (..., bins), by inverting each at one uniform number, which is drawn
-    where the generator lives.
-    """
-    uniform = torch.rand(
-        (*log_probs.shape[:-1], 1), generator=generator, device=generator.device
-    ).to(log_probs.device)
+def draw(log_probs: Tensor, noise: Noise) -> Tensor:
+    """(...) tokens of distributions (..., bins), by inverting each at one uniform number."""
+    drawn = uniform((*log_probs.shape[:-1], 1), noise).to(log_probs.device)
     below = log_probs.exp().cumsum(dim=-1)
     # Rounding may leave the last sum under 1: scale the draw, not the distribution.
-    token = (below < uniform * below[..., -1:]).sum(dim=-1)
+    token = (below < drawn * below[..., -1:]).sum(dim=-1)
     return token.clamp(max=log_probs.shape[-1] - 1)
 
 

@@ -139,6 +139,20 @@ class LookingEFM(EFM):
         return {name: values for name, values in named if id(values) not in answers}
 
 
+class GlancingEFM(LookingEFM):
+    """Each picture is seen by itself, so a robot's newest one need not be looked at again when it has become
+    the one of a step before.
+    """
+
+    @abstractmethod
+    def glance(self, observation: Mapping[str, Tensor]) -> Tensor:
+        """What is seen of B rows without the pictures of one step before, (B, G) float32."""
+
+    @abstractmethod
+    def joined(self, now: Tensor, before: Tensor) -> Tensor:
+        """What `look` gives, (B, F), of glances (B, G) at this step and the one before."""
+
+
 class SmallEFM(LookingEFM):
     """What is seen is all that the two answers are told, the instruction included."""
 

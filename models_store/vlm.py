@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from models_store.actions import CategoricalActions
 from models_store.compiling import check_compiler, compile_for_gradients
-from models_store.efm import EFM, SEEN, LookingEFM
+from models_store.efm import EFM, SEEN, GlancingEFM
 from models_store.errors import LearningError
 from models_store.instructions import Instructions
 from models_store.normalisation import Normalisation
@@ -40,7 +40,7 @@ _SAMPLE = 1_024
 """Tokens whose embeddings tell how large an embedding is."""
 
 
-class Vlm(LookingEFM):
+class Vlm(GlancingEFM):
     """What both readouts share: the model, the state, the bins, and what a checkpoint holds."""
 
     spec: VlmSpec
@@ -136,6 +136,18 @@ class Vlm(LookingEFM):
         """What the vision tower makes of the pictures, and the state; nobody has read the instruction yet."""
         seen = self.backbone.flat(self.backbone.see(observation))
         return torch.cat([seen, self._state(observation)], dim=1)
+
+    def glance(self, observation: Mapping[str, Tensor]) -> Tensor:
+        """The same without the pictures of one step before."""
+        seen = self.backbone.flat(self.backbone.see(observation, newest=True))
+        return torch.cat([seen, self._state(observation)], dim=1)
+
+    def joined(self, now: Tensor, before: Tensor) -> Tensor:
+        """What `look` gives: the tower makes of a picture the same at whatever step it is shown."""
+        state = sum(self.spec.observation.values())
+        pictures = now.shape[1] - state
+        seen = self.backbone.joined(now[:, :pictures], before[:, :pictures])
+        return torch.cat([seen, now[:, pictures:]], dim=1)
 
     def looks_like(self, other: EFM) -> bool:
         """Whether `other` sees in every observation exactly what this model sees."""

@@ -104,6 +104,17 @@ class Backbone(nn.Module):
         pooled, *deeper = (one.reshape(shape) for one in values.chunk(1 + len(blank.deeper), dim=1))
         return replace(blank, pooled=pooled, deeper=tuple(deeper))
 
+    def joined(self, now: Tensor, before: Tensor) -> Tensor:
+        """What `flat` makes of all pictures, of what it makes of each camera's newest, now and one step before."""
+        blank, parts = self._blank(), []
+        tokens = [blank.counts[place] for place in self.newest]
+        shape = (len(now), 1 + len(blank.deeper), sum(tokens), blank.pooled.shape[-1])
+        new = torch.split(now.reshape(shape), tokens, dim=2)
+        old = torch.split(before.reshape(shape), tokens, dim=2)
+        for camera, name in enumerate(self.spec.cameras):
+            parts += [old[camera], new[camera]] if name in self.spec.previous else [new[camera]]
+        return torch.cat(parts, dim=2).flatten(1)
+
     def prompt(self, seen: Seen, instructions: Instructions) -> Sequence:
         """The words and pictures of each row."""
         device = seen.pooled.device

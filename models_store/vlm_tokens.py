@@ -23,6 +23,7 @@ from torch.nn import functional
 
 from models_store.actions import bin_centres, draw, nearest_bins
 from models_store.instructions import Instructions
+from models_store.noise import Noise
 from models_store.normalisation import Normalisation
 from models_store.steps_to_go import StepsToGo
 from models_store.vlm import Vlm
@@ -111,9 +112,15 @@ class TokenActions:
         """Nothing is computed yet; `read` may hold what was already read of the prompt."""
         self._model, self._prompt, self._read = model, prompt, read
 
-    def sample(self, generator: torch.Generator) -> Tensor:
+    def sample(self, noise: Noise) -> Tensor:
         """(B, A)"""
-        return bin_centres(self.spoken(generator)[0], self._model.centres)
+        return bin_centres(self.spoken(noise)[0], self._model.centres)
+
+    def sample_and_log_prob(self, noise: Noise) -> tuple[Tensor, Tensor]:
+        """(B, A) and (B,), without another forward."""
+        tokens, chances = self.spoken(noise)
+        chosen = chances.gather(-1, tokens.unsqueeze(-1)).squeeze(-1)
+        return bin_centres(tokens, self._model.centres), chosen.sum(dim=-1)
 
     def mode(self) -> Tensor:
         """(B, A): in each dimension the most likely value, given those before."""
@@ -151,8 +158,8 @@ class TokenActions:
         return backbone.read(sequence)[:, -count:]
 
     @torch.no_grad()
-    def spoken(self, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
-        """Tokens (B, A), each drawn, or without a generator the likeliest, and told to the model; and the log p
+    def spoken(self, noise: Noise | None) -> tuple[Tensor, Tensor]:
+        """Tokens (B, A), each drawn, or without noise the likeliest, and told to the model; and the log p
         (B, A, bins) they were chosen by.
         """
         model, backbone = self._model, self._model.backbone
@@ -169,10 +176,8 @@ class TokenActions:
                 sequence = sequence.after(heard)
                 said = backbone.read(sequence, read.memory)[:, -1]
             chances.append(model.chances(said))
-            drawn = (
-                chances[-1].argmax(dim=-1) if generator is None else draw(chances[-1], generator)
-            )
-            tokens.append(drawn)
+            last = chances[-1]
+            tokens.append(last.argmax(dim=-1) if noise is None else draw(last, noise))
         return torch.stack(tokens, dim=1), torch.stack(chances, dim=1)
 
     def _path(self) -> Tensor:
