@@ -61,8 +61,8 @@ def processes(host: str, port: int) -> list[Kept]:
     return [Kept(command, name, leader=leader) for name, command in commands.items()]
 
 
-def check_address(host: str, port: int) -> None:
-    """Refuse a port that is taken, and an open address without the production settings.
+def check_address(host: str, port: int, *, setting: str = "PORT=") -> None:
+    """Refuse a port that is taken, and an open address without the production settings. `setting` chooses another one.
 
     Raises ServiceError with one sentence that says what to do.
     """
@@ -77,11 +77,13 @@ def check_address(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OverflowError as error:
-            raise ServiceError(f"PORT={port} is no port: choose one from 1 to 65535.") from error
+            raise ServiceError(
+                f"{setting}{port} is no port: choose one from 1 to 65535."
+            ) from error
         except OSError as error:
             raise ServiceError(
                 f"Port {port} on {host} cannot be used ({error.strerror}): stop what listens "
-                f"there, or choose another port, as PORT={_suggested(port)}."
+                f"there, or choose another port, as {setting}{_suggested(port)}."
             ) from error
 
 

@@ -18,7 +18,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from knox.crypto import hash_token
 
-from practice.errors import PracticeError
+from practice.errors import ForbiddenError, PracticeError
 from practice.models import ApiToken, User
 from practice.roles import Role, require
 
@@ -79,6 +79,18 @@ def person_at(entry: Entry) -> User:
         )
     require(person, Role.VIEWER)
     return person
+
+
+@database_sync_to_async
+def require_writing(entry: Entry) -> None:
+    """Refuse a token that may only read.
+
+    Raises:
+        ForbiddenError: with the way out.
+    """
+    token = ApiToken.objects.filter(digest=entry.digest).first() if entry.digest else None
+    if token is not None and token.read_only:
+        raise ForbiddenError(f"The token {token.name!r} may only read; use one that may write.")
 
 
 def _by_token(digest: str) -> User | None:

@@ -38,6 +38,9 @@ class GuardedConsumer(AsyncWebsocketConsumer):
     recheck_seconds: ClassVar[float] = 30.0
     """How often it is asked again who is there and what they may see."""
 
+    longest_bytes: int = LONGEST_MESSAGE
+    """Of a binary message."""
+
     person: User | None = None
     _entry = Entry()
     _leaving = False
@@ -82,10 +85,14 @@ class GuardedConsumer(AsyncWebsocketConsumer):
         """Read one message and answer what cannot be understood with one sentence."""
         if self._leaving:
             return
-        if max(len(text_data or ""), len(bytes_data or b"")) > LONGEST_MESSAGE:
-            await self._close(TOO_BIG, f"A message may have {LONGEST_MESSAGE} characters at most.")
+        if len(text_data or "") > LONGEST_MESSAGE or len(bytes_data or b"") > self.longest_bytes:
+            most = LONGEST_MESSAGE if text_data else self.longest_bytes
+            await self._close(TOO_BIG, f"A message may have {most} characters at most.")
             return
         try:
+            if bytes_data is not None and self.person is not None:
+                await self.got(bytes_data)
+                return
             words = _read(text_data)
             if self.person is None:
                 await self._show_token(words)
@@ -103,6 +110,10 @@ class GuardedConsumer(AsyncWebsocketConsumer):
     async def heard(self, words: dict[str, Any]) -> None:
         """A message came from a person who is known."""
         raise NotImplementedError
+
+    async def got(self, data: bytes) -> None:
+        """A binary message came from a person who is known."""
+        raise InvalidError("Send one JSON object as text.")
 
     async def allowed(self) -> None:
         """Check again, every half minute, what is being served. May raise PracticeError."""
@@ -177,7 +188,7 @@ def _read(text: str | None) -> dict[str, Any]:
     """The JSON object in a message."""
     try:
         words = json.loads(text or "")
-    except ValueError:
+    except (ValueError, RecursionError):
         words = None
     if not isinstance(words, dict):
         raise InvalidError("Send one JSON object as text.")

@@ -16,6 +16,8 @@ from practice.models import Checkpoint, Evaluation, Run, Task, User
 PAGE_SIZE = 100
 MOST_COMPARED = 8
 """More bars than this tell nothing at a glance."""
+SHORTEST_DIGEST = 8
+_HEX = frozenset("0123456789abcdef")
 DEEPEST = 12
 """Generations of lineage that are drawn."""
 
@@ -237,6 +239,29 @@ def reward_model(person: object, pk: str) -> Checkpoint:
             fields={"reward": "no such reward model"},
         )
     return found
+
+
+def checkpoint_named(text: str, kind: str) -> Checkpoint:
+    """The checkpoint that somebody at a terminal names: NAME, NAME@DIGEST or DIGEST, of which the first eight digits do.
+
+    Raises:
+        InvalidError: none or several are meant; the sentence says which.
+    """
+    name, _, digest = text.rpartition("@")
+    rows = Checkpoint.objects.select_related("task").filter(kind=kind).order_by("-id")
+    if len(digest) >= SHORTEST_DIGEST and set(digest) <= _HEX:
+        rows = rows.filter(digest__startswith=digest, **({"name": name} if name else {}))
+    else:
+        rows = rows.filter(name=text)
+    found = list(rows[:MOST_COMPARED])
+    if len({row.digest for row in found}) == 1:
+        return found[0]
+    if not found:
+        raise InvalidError(
+            f"There is no {Checkpoint.Kind(kind).label.lower()} {text!r}; name one, or the first {SHORTEST_DIGEST} digits of its digest."
+        )
+    several = ", ".join(row.digest[:SHORTEST_DIGEST] for row in found)
+    raise InvalidError(f"{text!r} names several checkpoints; add @ and the digest: {several}.")
 
 
 _MAPPINGS = ("spec", "config", "sha256", "parents")

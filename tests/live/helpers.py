@@ -45,7 +45,13 @@ class Socket(ApplicationCommunicator):
     """A page's or program's end of a socket. (Channels' own one needs Daphne, which we have not.)"""
 
     def __init__(
-        self, path: str, *, cookie: str = "", token: str = "", origin: bool = True
+        self,
+        path: str,
+        *,
+        cookie: str = "",
+        token: str = "",
+        origin: bool = True,
+        application: Any = None,
     ) -> None:
         headers = list(HERE if origin else HERE[:1])
         if cookie:
@@ -60,7 +66,7 @@ class Socket(ApplicationCommunicator):
             "headers": headers,
             "subprotocols": [],
         }
-        routes: Any = SameOrigin(URLRouter(websocket_urlpatterns))
+        routes: Any = application or SameOrigin(URLRouter(websocket_urlpatterns))
         super().__init__(routes, self.scope)  # type: ignore[no-untyped-call]
 
     async def put(self, message: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, Self
@@ -28,7 +28,7 @@ from practice.fleet.inference.labels import Labels
 from practice.fleet.inference.measures import Cost, Statistics
 from practice.fleet.inference.queue import Queue, Request, Rules
 from practice.fleet.inference.robots import Robots
-from practice.fleet.inference.thinking import Question, Thinker, seed_of
+from practice.fleet.inference.thinking import Question, Thinker, blank_question, seed_of
 
 Clock = Callable[[], float]
 """Seconds that only grow."""
@@ -51,7 +51,7 @@ class InferenceServer:
         """Nobody thinks before `start`; everything random follows from the seed."""
         self.rules = rules or Rules()
         self._thinker, self._seed, self._clock = thinker, seed, clock
-        cost = Cost()
+        self._cost = cost = Cost()
         self._robots, self._labels = Robots(), Labels(clock)
         self._queue, self._desk = Queue(self.rules, cost), Desk(clock, cost)
         self._changed = threading.Condition()
@@ -167,6 +167,17 @@ class InferenceServer:
             yield
         finally:
             self.resume()
+
+    def warm_up(self, sizes: Sequence[int] = (1, 4, 16)) -> None:
+        """Learn how long batches take, and have the device ready, before the first robot comes."""
+        with self._device:
+            for size in sizes:
+                for first in (True, False):
+                    questions = [blank_question(self._thinker.features) for _ in range(size)]
+                    began = self._clock()
+                    self._thinker.act(questions)
+                    if not first:  # which is never like the others
+                        self._cost.tell(size, self._clock() - began)
 
     def statistics(self) -> Statistics:
         """How it has done since it began."""

@@ -69,6 +69,12 @@ def seed_of(seed: int, robot: str, episode: int, number: int) -> int:
     return int.from_bytes(hashlib.blake2b(told, digest_size=8).digest())
 
 
+def blank_question(features: Mapping[str, Feature]) -> Question:
+    """Of a robot that sees nothing, to try out how long an answer takes."""
+    frame = Frame({name: np.zeros(one.shape, one.dtype) for name, one in features.items()})
+    return Question("", frame, frame, "wait", 0)
+
+
 class Thinker:
     """A policy, and perhaps a judge, on one device."""
 
