@@ -92,7 +92,7 @@ def efm(
     data = Demonstrations.from_episodes(list(made_up(spec, EPISODES)))
     figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for number, (name, model, config) in enumerate(_models(size, spec, data, Path(folder))):
+        for number, (name, model, config) in enumerate(two_models(size, spec, data, Path(folder))):
             tell(name, number / 2)
             bench = _Bench(model.to(device), data, spec, config, device)
             found = bench.train(effort) | bench.act(effort)
@@ -101,7 +101,7 @@ def efm(
     return {"figures": figures, "bars": bars(figures, size, kind)}
 
 
-def _models(
+def two_models(
     size: str, spec: EmbodimentSpec, data: Demonstrations, folder: Path
 ) -> Iterator[tuple[str, EFM, SFTConfig]]:
     """The compact model, then a pretrained one of this size."""

@@ -157,9 +157,10 @@ def world(
     seed: int = 0,
     **given: Any,
 ) -> World:
-    """Computing takes `seconds(rows)` of the clock."""
+    """Computing takes `seconds(rows)` of the clock; who asks waits for others as long as deadlines allow."""
     clock = Clock()
     thinker = Timed(clock, seconds, **given)
+    rules = rules or Rules(patience_s=math.inf)
     return World(thinker, InferenceServer(thinker, rules=rules, seed=seed, clock=clock))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from practice.fleet.inference.answers import LateError, SupersededError
@@ -72,7 +74,7 @@ def test_a_robot_is_not_waited_for_that_cannot_ask_in_time() -> None:
 
 
 def test_a_full_batch_waits_for_nobody() -> None:
-    made = known(world(rules=Rules(max_batch=2)), 1, 2)
+    made = known(world(rules=Rules(max_batch=2, patience_s=math.inf)), 1, 2)
     made.together("ab")
     made.clock.now += 0.09
     answer = made.ask("a")
@@ -83,16 +85,20 @@ def test_a_full_batch_waits_for_nobody() -> None:
     assert made.thinker.batches[-1] == ["a", "c"]
 
 
-def test_patience_bounds_the_wait() -> None:
-    made = known(world(rules=Rules(patience_s=0.01)), 1, 2)
+@pytest.mark.parametrize(
+    ("patience", "took"), [(0.0, 0.01), (0.005, 0.015), (None, 0.02), (math.inf, 0.098)]
+)
+def test_patience_bounds_the_wait(patience: float | None, took: float) -> None:
+    """B is expected and does not come. Without a word on patience, the wait is as long as computing takes, 10 ms."""
+    made = known(world(rules=Rules(patience_s=patience)), 1, 2)
     made.together("ab")
-    made.clock.now += 0.1
-    now = made.clock.now
+    made.clock.now += 0.09
+    asked = made.clock.now
     answer = made.ask("a")
-    made.run()
-    assert not answer.done()
-    made.run(until=now + 0.025)
-    assert answer.done()
+    while not answer.done():
+        wait = made.server.step()
+        made.clock.now += wait or 0.0
+    assert made.clock.now - asked == pytest.approx(took)
 
 
 def test_a_question_too_late_to_compute_costs_nothing() -> None:

@@ -31,10 +31,11 @@ BENCHMARKS = {
     "eyes": ("efmweb.benchmark.eyes", "eyes"),
     "data": ("efmweb.benchmark.data", "data"),
     "efm": ("efmweb.benchmark.efm", "efm"),
+    "inference": ("efmweb.benchmark.inference", "inference"),
 }
 """Name -> (module, function); imported only when it is run."""
 
-OPTIONS = {"efm": ("size", "quick")}
+OPTIONS = {"efm": ("size", "quick"), "inference": ("size", "quick")}
 """Name -> options of its own, handed on where they are given."""
 
 
@@ -47,9 +48,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", choices=sorted(BENCHMARKS))
         parser.add_argument("--json", type=Path, metavar="FILE", help="write the findings here")
-        parser.add_argument("--size", help="efm: of the pretrained model, as smolvlm-256m")
         parser.add_argument(
-            "--quick", action="store_const", const=True, help="efm: one short round"
+            "--size", help="efm, inference: of the pretrained model, as smolvlm-256m"
+        )
+        parser.add_argument(
+            "--quick", action="store_const", const=True, help="efm, inference: one short round"
         )
 
     def handle(self, *, name: str, **options: Any) -> None:

@@ -31,7 +31,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--patience-ms",
             type=float,
-            help="longest that a question waits for others; its deadline when left out",
+            help="longest that a question waits for others; as its batch takes when left out",
         )
         parser.add_argument("--seed", type=int, default=0, help="all chance follows from it")
 

@@ -1,7 +1,8 @@
 """Whose question is answered when. No thread and no clock here: whoever asks says what time it is.
 
 Questions wait in the order of their deadlines. A batch is closed as soon as nobody else can be expected to
-join it in time, or when its earliest deadline leaves just the time to compute it, or when it is full.
+join it in time, or when its first question has waited long enough, or its earliest deadline leaves just the time
+to compute it, or when it is full.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class Rules:
     """Rows of a batch."""
 
     patience_s: float | None = None
-    """Longest that a question waits for others to join; None: as its deadline allows. 0: not at all, then a batch
+    """Longest that a question waits for others to join. None: as long as its batch takes to compute, so that waiting at most
+    doubles what an answer takes. Infinity: as its deadline allows, for the largest batches. 0: not at all, then a batch
     holds what came while the one before was computed.
     """
 
@@ -100,8 +102,10 @@ class Queue:
         if not timely or len(timely) >= limit:
             return now
         at = timely[0].deadline - self._cost.cautious(len(timely))
-        if self._rules.patience_s is not None:
-            at = min(at, min(one.asked for one in timely) + self._rules.patience_s)
+        patience = self._rules.patience_s
+        if patience is None:
+            patience = self._cost.expected(len(timely))
+        at = min(at, min(one.asked for one in timely) + patience)
         return max(now, min(at, self._longest_wait(now, at)))
 
     def batch(self, now: float) -> list[Request]:
