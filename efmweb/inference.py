@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -77,30 +78,40 @@ def application(served: Served) -> Any:
     return ProtocolTypeRouter({"websocket": SameOrigin(routes), "http": cast(Any, _explain)})
 
 
-def asgi_server(served: Served, host: str, port: int) -> uvicorn.Server:
-    """Serves once it is told to run."""
-    config = uvicorn.Config(
-        application(served),
-        host=host,
-        port=port,
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        # Open sockets must not keep the process from stopping.
-        timeout_graceful_shutdown=2,
-        # One byte more, so that it is our own sentence that says what is too long.
-        ws_max_size=longest(served.features) + 1,
-        ws_per_message_deflate=False,
-    )
-    return uvicorn.Server(config)
+class RobotServer(uvicorn.Server):
+    """Serves once it is told to run, and says when robots may come."""
+
+    def __init__(self, served: Served, host: str, port: int, announce: Callable[[], None]) -> None:
+        """`announce` is called when it listens."""
+        super().__init__(
+            uvicorn.Config(
+                application(served),
+                host=host,
+                port=port,
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                # Open sockets must not keep the process from stopping.
+                timeout_graceful_shutdown=2,
+                # One byte more, so that it is our own sentence that says what is too long.
+                ws_max_size=longest(served.features) + 1,
+                ws_per_message_deflate=False,
+            )
+        )
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen."""
+        await super().startup(sockets)
+        if self.started:
+            self._announce()
 
 
 def serve(served: Served, host: str, port: int, *, announce: Callable[[], None]) -> None:
     """Serve until told to stop."""
     with served.server, suppress(KeyboardInterrupt):
-        announce()
-        asgi_server(served, host, port).run()
+        RobotServer(served, host, port, announce).run()
 
 
 async def _explain(_scope: Any, _receive: Any, send: Any) -> None:

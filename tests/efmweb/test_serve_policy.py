@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
-from uvicorn import Server
 
-from efmweb.inference import Serving, asgi_server, make_served
+from efmweb.inference import RobotServer, Serving, make_served
 from models_store.checkpoint import EFMCheckpoint
 from models_store.errors import LearningError
 from practice import storage
@@ -51,10 +50,12 @@ def served(db: None) -> Served:
 def port(served: Served) -> Iterator[int]:
     """Where robots may ask."""
     where = free_port()
-    server: Server = asgi_server(served, "127.0.0.1", where)
+    listens = threading.Event()
+    server = RobotServer(served, "127.0.0.1", where, listens.set)
     thread = threading.Thread(target=server.run)
     with served.server:
         thread.start()
+        assert listens.wait(60)
         yield where
         server.should_exit = True
         thread.join()

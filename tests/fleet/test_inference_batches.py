@@ -194,3 +194,6 @@ def test_statistics_say_how_it_went() -> None:
     assert found.mean_batch == pytest.approx(3.0)
     assert found.answered == 9
     assert found.p50_ms == pytest.approx(10.0)
+    assert str(found) == (
+        "9 answers, half of them within 10 ms and 95 % within 10 ms; 0.0% late; 3.0 robots a batch."
+    )

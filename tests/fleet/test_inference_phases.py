@@ -22,7 +22,7 @@ def test_labels_are_what_the_judge_says_frame_by_frame() -> None:
     """In pieces that do not show, and with the picture of a step before across their borders."""
     judge = model(1)
     made = world(lambda rows: 0.02 * rows, judge=judge)
-    labels = made.server.label(episode(30), TEXT)
+    labels = made.server.label(episode(30) | {"observation.truth": np.zeros(3)}, TEXT)
     made.run()
     assert len(made.thinker.pieces) > 2
     whole = episode(30)
@@ -67,6 +67,7 @@ def test_labels_go_on_when_robots_that_leave_no_gap_fall_silent() -> None:
     [
         ({STATE: np.zeros((3, 2), dtype=np.float32)}, "one and the same number of frames"),
         ({TOP: np.zeros((4, 8, 8, 3), dtype=np.uint8)}, "shape"),
+        ({STATE: np.zeros(())}, "one and the same number of frames"),
         ({STATE: np.full((4, 2), np.nan, dtype=np.float32)}, "not finite"),
     ],
 )

@@ -66,3 +66,4 @@ class Command(BaseCommand):
             self.stdout.flush()
 
         inference.serve(served, host, port, announce=announce)
+        self.stdout.write(str(served.server.statistics()))

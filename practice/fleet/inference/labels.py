@@ -49,7 +49,7 @@ class Labels:
     def add(
         self, thinker: Thinker, observation: Mapping[str, NDArray[Any]], instruction: str
     ) -> Future[NDArray[np.float32]]:
-        """One more episode, name -> (T, ...).
+        """One more episode, name -> (T, ...); what the judge does not read is left out.
 
         Raises:
             LearningError: there is no judge, or the episode is not what it reads.
@@ -58,8 +58,9 @@ class Labels:
         if judge is None:
             raise LearningError("Steps-to-go are a reward model's; serve the policy with one.")
         features = {name: thinker.features[name] for name in judge.spec.inputs}
-        frames = _frames(observation, features)
-        job = _Job(thinker, observation, instruction, np.zeros(frames, dtype=np.float32))
+        read = {name: values for name, values in observation.items() if name in features}
+        frames = _frames(read, features)
+        job = _Job(thinker, read, instruction, np.zeros(frames, dtype=np.float32))
         self._jobs.append(job)
         return job.future
 

@@ -102,6 +102,15 @@ class Statistics:
             sum(self.batches.values()), 1
         )
 
+    def __str__(self) -> str:
+        """For people."""
+        if not self.answered:
+            return f"No answers; {self.late} late."
+        return (
+            f"{self.answered} answers, half of them within {self.p50_ms:.0f} ms and 95 % within {self.p95_ms:.0f} ms; "
+            f"{self.late_share:.1%} late; {self.mean_batch:.1f} robots a batch."
+        )
+
 
 class Counts:
     """What `Statistics` are made of; a server counts in several threads."""
