@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import simplejpeg
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models_store.errors import LearningError
 from practice.fleet.inference.answers import Answer, BusyError, LateError, SupersededError
@@ -83,6 +85,7 @@ def test_pictures_may_go_as_jpeg() -> None:
         (changed(deadline_ms=float("nan")), "deadline_ms must lie above 0"),
         (changed(deadline_ms="soon"), "deadline_ms must lie above 0"),
         (changed(deadline_ms=1e9), "at most at 60000"),
+        (changed(deadline_ms=10**400), "at most at 60000"),
         (changed(parts={}), "at most 2 parts"),
         (changed(parts=[{}, {}]), "A part is"),
         (changed(parts=[{}] * 3), "at most 2 parts"),
@@ -101,6 +104,32 @@ def test_pictures_may_go_as_jpeg() -> None:
 def test_what_is_no_question_is_refused_with_a_sentence(message: bytes, sentence: str) -> None:
     with pytest.raises(LearningError, match=sentence):
         unpack(message, FEATURES)
+
+
+@given(data=st.data(), jpeg=st.booleans())
+def test_no_bytes_do_more_than_be_refused(data: st.DataObject, jpeg: bool) -> None:
+    """Any byte of a good question changed, left out or doubled: it is read, or refused with a sentence."""
+    message = bytearray(pack(ASKED, jpeg_quality=80 if jpeg else None))
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, len(message) - 1))
+        length = data.draw(st.integers(0, 8))
+        message[place : place + length] = data.draw(st.binary(max_size=8))
+    try:
+        found = unpack(bytes(message), FEATURES)
+    except LearningError:
+        return
+    shapes = {name: values.shape for name, values in found.observation.items()}
+    assert all(FEATURES[name].shape == shape for name, shape in shapes.items())
+
+
+def test_a_jpeg_of_a_subsampling_without_a_name_is_refused() -> None:
+    """The decoder fails on it with another error than on a broken picture."""
+    made = bytearray(simplejpeg.encode_jpeg(np.zeros((16, 24, 3), dtype=np.uint8), quality=80))
+    made[made.find(b"\xff\xc0") + 11] = 0x14
+    message = changed(parts=[{"name": TOP, "form": "jpeg", "bytes": len(made)}])
+    (length,) = struct.unpack_from("<I", message)
+    with pytest.raises(LearningError, match="no JPEG that can be read"):
+        unpack(message[: 4 + length] + bytes(made), FEATURES)
 
 
 def test_a_jpeg_is_measured_before_it_is_unpacked() -> None:

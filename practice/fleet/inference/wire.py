@@ -11,7 +11,6 @@ An answer is one text message, JSON. Nobody's bytes are believed: sizes are boun
 from __future__ import annotations
 
 import json
-import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -219,7 +218,7 @@ def _picture(name: str, data: bytes, feature: Feature) -> NDArray[np.uint8]:
         if (height, width) != feature.shape[:2]:
             raise LearningError(f"{name} must be {feature}; a JPEG of {height} x {width} came.")
         picture: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, colorspace="RGB")
-    except ValueError as error:
+    except (ValueError, KeyError) as error:  # KeyError: of a subsampling it has no name for
         raise LearningError(f"{name} is no JPEG that can be read.") from error
     return picture
 
@@ -240,7 +239,7 @@ def _text(header: Mapping[str, Any], key: str, most: int) -> str:
 
 def _seconds(value: Any) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not 0 < value <= 1_000 * LONGEST_DEADLINE:
+    if not number or not 0 < value <= 1_000 * LONGEST_DEADLINE:  # which no NaN is
         raise LearningError(
             f"deadline_ms must lie above 0 and at most at {1_000 * LONGEST_DEADLINE:.0f}."
         )
