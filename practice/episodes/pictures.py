@@ -79,9 +79,9 @@ def _decode_jpeg(data: bytes, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
         _expect_size(height, width, shape)
         # Strict: what is cut short would otherwise be filled up with grey.
         picture: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, colorspace="RGB", strict=True)
-    except ValueError as error:
-        if isinstance(error, PictureError):
-            raise
+    except PictureError:
+        raise
+    except (ValueError, KeyError) as error:  # KeyError: of a subsampling it has no name for
         raise PictureError(f"is a JPEG that cannot be read: {str(error)[:100]}") from error
     return picture
 

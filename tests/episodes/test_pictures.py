@@ -69,6 +69,8 @@ def test_jpeg_is_read_as_well() -> None:
 
 
 JPEG = simplejpeg.encode_jpeg(picture(), quality=90)
+SAMPLING = JPEG.find(b"\xff\xc0") + 11
+"""Where a JPEG says how its colours are sampled."""
 
 
 HOSTILE = [
@@ -88,6 +90,7 @@ HOSTILE = [
     (png(bytes([9]) + BLACK[1:]), "there is no line filter 9"),
     (JPEG[: len(JPEG) // 2], "is a JPEG that cannot be read"),
     (b"\xff\xd8\xff" + b"\0" * 40, "is a JPEG that cannot be read"),
+    (JPEG[:SAMPLING] + b"\x14" + JPEG[SAMPLING + 1 :], "is a JPEG that cannot be read"),
     (simplejpeg.encode_jpeg(np.zeros((32, 32, 3), np.uint8)), "is 32 x 32 pixels"),
 ]
 
