@@ -3,7 +3,7 @@
 from django import forms
 
 from practice.models import Checkpoint
-from practice.web.forms_dataset import NAME_LENGTH
+from practice.web.forms_dataset import NAME_LENGTH, RepositoryForm
 
 
 class ServesForm(forms.Form):
@@ -35,26 +35,12 @@ class CheckpointForm(ServesForm):
     )
 
 
-class CheckpointHubForm(ServesForm):
+class CheckpointHubForm(RepositoryForm, ServesForm):
     """A checkpoint of the Hub."""
 
     prefix = "hub"
     field_order = ("repo", "revision", "kind", "name")
 
-    repo = forms.CharField(
-        label="Repository",
-        max_length=200,
-        widget=forms.TextInput(
-            attrs={"placeholder": "owner/name", "autocomplete": "off", "spellcheck": "false"}
-        ),
-        error_messages={"required": "Name a repository as owner/name."},
-    )
-    revision = forms.CharField(
-        max_length=100,
-        required=False,
-        help_text="A branch, a tag or a commit; left empty, the main branch as it is now.",
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-    )
     name = forms.CharField(
         max_length=NAME_LENGTH, required=False, help_text="Left empty, it takes owner/name."
     )

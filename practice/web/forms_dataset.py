@@ -41,16 +41,16 @@ class FolderForm(forms.Form):
     )
 
 
-class HubForm(forms.Form):
-    """A dataset of the Hugging Face Hub."""
+class RepositoryForm(forms.Form):
+    """What lies on the Hugging Face Hub."""
 
     repo = forms.CharField(
-        label="Dataset",
+        label="Repository",
         max_length=200,
         widget=forms.TextInput(
             attrs={"placeholder": "owner/name", "autocomplete": "off", "spellcheck": "false"}
         ),
-        error_messages={"required": "Name a dataset as owner/name."},
+        error_messages={"required": "Name a repository as owner/name."},
     )
     revision = forms.CharField(
         max_length=100,
@@ -58,6 +58,11 @@ class HubForm(forms.Form):
         help_text="A branch, a tag or a commit; left empty, the main branch as it is now.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
+
+
+class HubForm(RepositoryForm):
+    """A dataset of the Hub."""
+
     hub_name = forms.CharField(
         label="Name",
         max_length=NAME_LENGTH,

@@ -48,7 +48,7 @@ def test_without_allowed_folders_the_page_says_who_allows_them(otto: User) -> No
         ("folder", {"path": "/etc"}, "/etc"),
         ("folder", {}, "Choose a folder."),
         ("hub", {"repo": "rings"}, "write it as owner/name"),
-        ("hub", {}, "Name a dataset as owner/name."),
+        ("hub", {}, "Name a repository as owner/name."),
     ],
 )
 def test_a_refusal_stands_beside_its_field(
