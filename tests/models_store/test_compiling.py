@@ -41,17 +41,24 @@ def learned(model: Vlm, rows: int) -> dict[str, Tensor]:
     return {"loss": loss.detach(), **found}
 
 
-@pytest.mark.parametrize(("recompute", "backend"), [(False, "eager"), (True, "aot_eager")])
+@pytest.mark.parametrize(
+    ("recompute", "backend", "batches"), [(False, "eager", (2, 5)), (True, "aot_eager", (5,))]
+)
 def test_what_is_compiled_learns_the_same(
-    recompute: bool, backend: str, base: Path, monkeypatch: pytest.MonkeyPatch
+    recompute: bool,
+    backend: str,
+    batches: tuple[int, ...],
+    base: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """A second size is compiled anew, which takes aot_eager half a minute."""
     monkeypatch.setattr(compiling, "BACKEND", backend)
     plain, quick = built(spec_of(base)), built(spec_of(base))
     names = set(quick.state_dict())
     for model in (plain, quick):
         model.set_recomputing(recompute)
     quick.compile_learning()
-    for rows in (2, 5):
+    for rows in batches:
         wanted, found = learned(plain, rows), learned(quick, rows)
         assert found.keys() == wanted.keys()
         for name, values in wanted.items():
