@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import torch
 
+from models_store.errors import LearningError
+
 
 @dataclass(frozen=True, slots=True)
 class Size:
@@ -66,6 +68,19 @@ tokens of a picture in PaliGemma; SmolVLM takes 512 px and makes 64 of them.
 """
 
 _SMOL_MARKS = ("<image>", "<fake_token_around_image>", "<global-img>", "<end_of_utterance>", "<|im_start|>")  # fmt: skip
+
+
+def size_named(name: str) -> Size:
+    """The shape of this name.
+
+    Raises:
+        LearningError: there is none.
+    """
+    if name not in SIZES:
+        raise LearningError(
+            f"There is no model of size {name!r}; choose one of: {', '.join(SIZES)}."
+        )
+    return SIZES[name]
 
 
 def make_base(size: Size, folder: Path) -> Path:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from efmweb.benchmark.bases import SIZES, Size, make_base
+from efmweb.benchmark.bases import Size, make_base, size_named
 from efmweb.benchmark.data_sets import made_up
 from efmweb.benchmark.trainer import clock, step_times
 from models_store.compact import CompactEFM
@@ -78,10 +78,7 @@ def efm(
     Raises:
         LearningError: there is no such size, or more than one GPU.
     """
-    if size not in SIZES:
-        raise LearningError(
-            f"There is no model of size {size!r}; choose one of: {', '.join(SIZES)}."
-        )
+    size_named(size)
     if torch.cuda.device_count() > 1:
         raise LearningError(
             f"This measures one GPU, and {torch.cuda.device_count()} are to be seen; set CUDA_VISIBLE_DEVICES to one."
@@ -112,7 +109,7 @@ def two_models(
     model: EFM = CompactEFM(compact, measure(data, compact))
     model.set_precision("auto")
     yield "compact", model, config
-    shape = SIZES[size]
+    shape = size_named(size)
     pretrained = _vlm_spec(shape, spec, folder)
     model = make_vlm(pretrained, measure(data, pretrained))
     model.set_recomputing(shape.recompute)

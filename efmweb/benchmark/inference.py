@@ -21,11 +21,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from efmweb.benchmark.bases import SIZES
+from efmweb.benchmark.bases import size_named
 from efmweb.benchmark.data_sets import made_up
 from efmweb.benchmark.efm import EPISODES, ROBOT, ROBOTS, two_models
 from models_store.efm import EFM
-from models_store.errors import LearningError
 from practice.embodiments.registry import embodiment
 from practice.fleet.inference.answers import Answer
 from practice.fleet.inference.queue import Rules
@@ -112,10 +111,7 @@ def inference(
     Raises:
         LearningError: there is no such size.
     """
-    if size not in SIZES:
-        raise LearningError(
-            f"There is no model of size {size!r}; choose one of: {', '.join(SIZES)}."
-        )
+    size_named(size)
     tell = progress or (lambda _text, _share: None)
     effort, device = QUICK if quick else Effort(), "cuda" if torch.cuda.is_available() else "cpu"
     spec = embodiment(ROBOT).spec

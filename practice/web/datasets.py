@@ -1,7 +1,6 @@
 """Pages of datasets: the list, the upload, one dataset with its report."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.paginator import Paginator
@@ -77,7 +76,6 @@ def new_page(
         "hub_form": hub_form or HubForm(),
         "folders": allowed_folders(),
         "found": found_datasets(),
-        "hub_name": urlsplit(settings.EFM_HUB_URL).hostname or "huggingface.co",
         "task": task,
         "spec": spec_of(task),
         "limit_text": f".zip, .tar, .tar.gz or .tgz, up to {formats.size(settings.EFM_UPLOAD_LIMIT)}",

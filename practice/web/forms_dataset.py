@@ -1,6 +1,9 @@
 """The forms that bring demonstrations: a file, a folder of the server, a dataset of the Hub."""
 
+from urllib.parse import urlsplit
+
 from django import forms
+from django.conf import settings
 
 NAME_LENGTH = 160
 
@@ -58,6 +61,16 @@ class RepositoryForm(forms.Form):
         help_text="A branch, a tag or a commit; left empty, the main branch as it is now.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
+
+    @property
+    def host(self) -> str:
+        """Of which Hub."""
+        return urlsplit(settings.EFM_HUB_URL).hostname or "huggingface.co"
+
+    @property
+    def further(self) -> list[forms.BoundField]:
+        """All but repository and revision, which stand side by side."""
+        return [field for field in self if field.name not in ("repo", "revision")]
 
 
 class HubForm(RepositoryForm):

@@ -1,8 +1,5 @@
 """Checkpoints in and out: a task's page that takes one from outside, pushes to the Hub, the download."""
 
-from urllib.parse import urlsplit
-
-from django.conf import settings
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
@@ -46,7 +43,6 @@ def checkpoint_new(request: PageRequest, slug: str) -> HttpResponseBase:
         "task": task,
         "form": form,
         "hub_form": hub_form,
-        "hub_name": urlsplit(settings.EFM_HUB_URL).hostname or "huggingface.co",
         "spec": spec_of(task),
         "imports": imports,
         "waits": why_waiting(imports),
