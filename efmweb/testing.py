@@ -79,10 +79,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests of the whole stack on one worker (`--dist loadgroup`): they share one stack.
+    """Keep the browser tests on one worker (`--dist loadgroup`): they share one site, its rows and one Chromium.
 
     First of all plugins: xdist reads the marks in this same hook.
     """
     for item in items:
-        if item.get_closest_marker("stack") or item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.xdist_group("stack"))
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.xdist_group("browser"))

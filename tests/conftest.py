@@ -8,14 +8,6 @@ from pytest_django.fixtures import Settings
 pytest_plugins = ["tests.people", "tests.stack"]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests go to one process (`--dist loadgroup`): a second site with its Chromium costs more than it saves."""
-    for item in items:
-        if item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.xdist_group("browser"))
-
-
 @pytest.fixture(autouse=True)
 def _own_folders(settings: Settings, tmp_path: Path) -> None:
     """Blobs, run folders and cached frames of one test are never seen by another."""

@@ -1,5 +1,6 @@
 """Every page, with real rows and a practice going on: quiet console, own host only, keyboard, both schemes, phone width, no shift."""
 
+import os
 import re
 
 import pytest
@@ -90,12 +91,22 @@ WIDER = """() => [...document.querySelectorAll("body *")]
   .slice(0, 5).map((e) => `${e.tagName}.${e.className?.baseVal ?? e.className}`)"""
 
 
+def _window(door: Door, width: int) -> Visit:
+    visit = door.enter("admin", width=width)
+    visit.page.add_init_script(COUNT_SHIFTS)
+    return visit
+
+
 @pytest.fixture(scope="module")
 def desk(module_door: Door, rows: Rows) -> Visit:
     """An administrator's window, which goes from page to page."""
-    visit = module_door.enter("admin")
-    visit.page.add_init_script(COUNT_SHIFTS)
-    return visit
+    return _window(module_door, 1440)
+
+
+@pytest.fixture(scope="module")
+def phone(module_door: Door, rows: Rows) -> Visit:
+    """The same as wide as a phone."""
+    return _window(module_door, 390)
 
 
 def wait_until_settled(page: Page) -> None:
@@ -125,6 +136,11 @@ def check_schemes(page: Page) -> None:
     until(page, f"{LIGHTNESS} > 0.8")
 
 
+def test_one_worker_has_the_browser(request: pytest.FixtureRequest) -> None:
+    """Were xdist to overlook the group, each worker would start a site, its rows and a Chromium of its own."""
+    assert "PYTEST_XDIST_WORKER" not in os.environ or request.node.nodeid.endswith("@browser")
+
+
 def test_every_page_is_looked_at() -> None:
     shown = {
         resolve(address.split("?")[0].replace("{task}", "t").format_map(_Ones())).url_name
@@ -139,29 +155,27 @@ class _Ones(dict[str, int]):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_page(name: str, desk: Visit, rows: Rows) -> None:
-    page = desk.page
-    with desk.watch.nothing_wrong():
-        for width in (1440, 390):
-            page.set_viewport_size({"width": width, "height": 900})
-            desk.go(rows.address(PAGES[name]))
-            wait_until_settled(page)
-            check_shift(page)
-            check_width(page)
-        check_schemes(page)
-        shoot(page, name)
+def test_page(name: str, desk: Visit, phone: Visit, rows: Rows) -> None:
+    with desk.watch.nothing_wrong(), phone.watch.nothing_wrong():
+        for visit in (desk, phone):  # both, then wait: they settle at the same time
+            visit.go(rows.address(PAGES[name]))
+        for visit in (desk, phone):
+            wait_until_settled(visit.page)
+            check_shift(visit.page)
+            check_width(visit.page)
+            check_schemes(visit.page)
+        shoot(desk.page, name)
 
 
 SLOW_BYTES_PER_S = 40_000
 
 
 @pytest.mark.parametrize("name", ["episode-review", "checkpoints"])
-def test_a_page_that_trickles_in_moves_nothing(name: str, desk: Visit, rows: Rows) -> None:
+def test_a_page_that_trickles_in_moves_nothing(name: str, phone: Visit, rows: Rows) -> None:
     """Painted while half of it is still on its way, as over a poor connection or from a busy server."""
-    page = desk.page
-    page.set_viewport_size({"width": 390, "height": 900})
+    page = phone.page
     address = rows.address(PAGES[name])
-    desk.go(address)  # styles and scripts are known from now on
+    phone.go(address)  # styles and scripts are known from now on
     line = page.context.new_cdp_session(page)
     limits = {"offline": False, "latency": 0, "uploadThroughput": -1}
     line.send("Network.enable")
@@ -169,7 +183,7 @@ def test_a_page_that_trickles_in_moves_nothing(name: str, desk: Visit, rows: Row
         "Network.emulateNetworkConditions", {**limits, "downloadThroughput": SLOW_BYTES_PER_S}
     )
     try:
-        desk.go(address)
+        phone.go(address)
         wait_until_settled(page)
         check_shift(page)
     finally:
@@ -229,9 +243,9 @@ def test_the_theme_that_was_chosen_stays(door: Door) -> None:
     until(page, f"{LIGHTNESS} < 0.2")
 
 
-def test_filters_that_were_unfolded_stay_so(desk: Visit, rows: Rows) -> None:
-    page = desk.page
-    desk.go(rows.address("/episodes/?dataset={dataset}&odd=length"))
+def test_filters_that_were_unfolded_stay_so(phone: Visit, rows: Rows) -> None:
+    page = phone.page
+    phone.go(rows.address("/episodes/?dataset={dataset}&odd=length"))
     odd = page.locator("#f-odd")
     odd.focus()
     odd.select_option("")
