@@ -46,8 +46,8 @@ def import_archive(path: Path, *, robot: str) -> dict[str, float]:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     task = _task(robot)
     dataset = receive_file(task, path, by=task.created_by, filename=path.name, sha256=sha256)
-    idle = _memory("VmRSS")
     forget_peak()
+    idle = _peak_memory()
     began = time.perf_counter()
     import_dataset(dataset.pk)
     seconds = time.perf_counter() - began
@@ -61,7 +61,7 @@ def import_archive(path: Path, *, robot: str) -> dict[str, float]:
         "frames": dataset.frames,
         "seconds": seconds,
         "idle_mb": idle / 1e6,
-        "peak_mb": _memory("VmHWM") / 1e6,
+        "peak_mb": _peak_memory() / 1e6,
     }
 
 
@@ -138,10 +138,10 @@ def forget_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5")
 
 
-def _memory(name: str) -> int:
-    """Bytes: VmRSS, what this process has in memory; VmHWM, the most it has had."""
+def _peak_memory() -> int:
+    """Bytes: the most this process has had in memory since `forget_peak`; just after that, what it has."""
     lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
 def main() -> None:

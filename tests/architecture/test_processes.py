@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+CORE = (
+    *("models_store", "practice.embodiments", "practice.episodes"),
+    *("practice.fleet", "practice.learning"),
+)
 WITHOUT = """
 import sys
 class Refuse:
@@ -55,17 +59,13 @@ def test_the_celery_worker_loads_no_torch() -> None:
     run(script)
 
 
-@pytest.mark.parametrize(
-    "module",
-    ["practice.learning", "practice.fleet", "practice.episodes", "practice.embodiments"],
-)
-def test_the_core_imports_where_django_is_not_installed(module: str) -> None:
+def test_the_core_imports_where_django_is_not_installed() -> None:
     refused = ["django", "channels", "celery", "redis", "rest_framework"]
     script = WITHOUT.format(refused=refused) + "import importlib, pkgutil\n"
-    script += f"package = importlib.import_module({module!r})\n"
-    script += "for found in pkgutil.walk_packages(package.__path__, package.__name__ + '.'):\n"
-    script += "    importlib.import_module(found.name)\n"
-    script += "import models_store"
+    script += f"for room in {CORE}:\n"
+    script += "    package = importlib.import_module(room)\n"
+    script += "    for found in pkgutil.walk_packages(package.__path__, room + '.'):\n"
+    script += "        importlib.import_module(found.name)\n"
     run(script)
 
 

@@ -31,7 +31,7 @@ from tests.learning.picture_world import (
 )
 
 STAGE1 = SFTConfig(
-    seed=1, steps=400, batch_size=48, learning_rate=3e-3, schedule="cosine", clip_gradient=1.0, mirror=True,
+    seed=1, steps=600, batch_size=48, learning_rate=3e-3, schedule="cosine", clip_gradient=1.0, mirror=True,
     policy_width=64, reward_width=64, queries=8, arrival="end", validate_every=200,
     precision="float32",
 )  # fmt: skip
