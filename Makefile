@@ -35,11 +35,19 @@ interop: install-dev ## our exports loaded by lerobot 0.4.4, and what it recorde
 	$(BIN)/python -m tests.interop.check var/interop/recorded
 
 check: install-dev ## linters, types, import contracts, migrations, OpenAPI
+	@$(MAKE) --no-print-directory --output-sync=target -j $(JOBS) types style schema
+
+.PHONY: types style schema
+types:
+	$(BIN)/mypy
+
+style:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/djlint templates --check --lint --quiet
+
+schema:
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	@mkdir -p var
 	$(OPENAPI) --file var/openapi.yaml

@@ -22,7 +22,7 @@ BRIEF = {
     "evaluate_episodes": 32,
     "pace": 0.0,
 }
-UNENDING = BRIEF | {"iterations": 100_000, "evaluate_every": 5, "pace": 2.0}
+UNENDING = BRIEF | {"iterations": 100_000, "evaluate_every": 20, "pace": 1.0}
 
 
 @dataclass(frozen=True)

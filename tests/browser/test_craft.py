@@ -136,6 +136,32 @@ def check_schemes(page: Page) -> None:
     until(page, f"{LIGHTNESS} > 0.8")
 
 
+FOCUSED = "document.activeElement"
+MOST_TABS = 80
+FOCUSED_BY_ITSELF = {"person-new"}
+"""Pages whose first field has the focus from the beginning."""
+
+
+def tab_to(page: Page, selector: str) -> None:
+    """Press Tab until the focus is on what `selector` names, and can be seen there."""
+    for _ in range(MOST_TABS):
+        page.keyboard.press("Tab")
+        if page.evaluate(f"{FOCUSED}.matches({selector!r})"):
+            assert page.evaluate(f"getComputedStyle({FOCUSED}).outlineStyle") != "none"
+            return
+    raise AssertionError(f"{MOST_TABS} times Tab did not reach {selector}.")
+
+
+def check_keyboard(page: Page) -> None:
+    """The first Tab offers to skip to the page, and a few more reach what it is for."""
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the page")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+    has_primary = page.locator("#main .btn-primary").count() > 0
+    tab_to(page, "#main .btn-primary" if has_primary else "#main a, #main button, #main input")
+
+
 def test_one_worker_has_the_browser(request: pytest.FixtureRequest) -> None:
     """Were xdist to overlook the group, each worker would start a site, its rows and a Chromium of its own."""
     assert "PYTEST_XDIST_WORKER" not in os.environ or request.node.nodeid.endswith("@browser")
@@ -165,6 +191,8 @@ def test_page(name: str, desk: Visit, phone: Visit, rows: Rows) -> None:
             check_width(visit.page)
             check_schemes(visit.page)
         shoot(desk.page, name)
+        if name not in FOCUSED_BY_ITSELF:
+            check_keyboard(desk.page)
 
 
 SLOW_BYTES_PER_S = 40_000
@@ -202,32 +230,6 @@ def test_signed_out_page(name: str, door: Door) -> None:
         check_width(visit.page)
         check_schemes(visit.page)
         shoot(visit.page, name)
-
-
-FOCUSED = "document.activeElement"
-MOST_TABS = 80
-
-
-def tab_to(page: Page, selector: str) -> None:
-    """Press Tab until the focus is on what `selector` names, and can be seen there."""
-    for _ in range(MOST_TABS):
-        page.keyboard.press("Tab")
-        if page.evaluate(f"{FOCUSED}.matches({selector!r})"):
-            assert page.evaluate(f"getComputedStyle({FOCUSED}).outlineStyle") != "none"
-            return
-    raise AssertionError(f"{MOST_TABS} times Tab did not reach {selector}.")
-
-
-@pytest.mark.parametrize("name", [name for name in PAGES if name != "person-new"])
-def test_the_keyboard_reaches_what_the_page_is_for(name: str, desk: Visit, rows: Rows) -> None:
-    page = desk.page
-    desk.go(rows.address(PAGES[name]))
-    page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Skip to the page")).to_be_focused()
-    page.keyboard.press("Enter")
-    expect(page.locator("#main")).to_be_focused()
-    has_primary = page.locator("#main .btn-primary").count() > 0
-    tab_to(page, "#main .btn-primary" if has_primary else "#main a, #main button, #main input")
 
 
 def test_the_theme_that_was_chosen_stays(door: Door) -> None:
