@@ -87,14 +87,18 @@ def spoiled() -> dict[str, bytes]:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"no zip at all", "upload.zip"),
-        (packed({}), "no manifest.json"),
-        (packed({"../manifest.json": b"{}"}), "leaves the archive"),
-        (packed({"model.pt": b"x"}), "no manifest.json"),
-        (packed(spoiled()), "damaged"),
-        (packed({f"{i}.json": b"{}" for i in range(99)}), "members"),
-        (packed(small(action=3).files), "answers with 3 numbers"),
-        (packed(small(observation=4).files), "of (4,); that of"),
+        pytest.param(b"no zip at all", "upload.zip", id="not-a-zip"),
+        pytest.param(packed({}), "no manifest.json", id="empty"),
+        pytest.param(packed({"../manifest.json": b"{}"}), "leaves the archive", id="path-outside"),
+        pytest.param(packed({"model.pt": b"x"}), "no manifest.json", id="no-manifest"),
+        pytest.param(packed(spoiled()), "damaged", id="spoiled-weights"),
+        pytest.param(
+            packed({f"{i}.json": b"{}" for i in range(99)}), "members", id="too-many-members"
+        ),
+        pytest.param(packed(small(action=3).files), "answers with 3 numbers", id="other-action"),
+        pytest.param(
+            packed(small(observation=4).files), "of (4,); that of", id="other-observation"
+        ),
     ],
 )
 def test_what_is_hostile_or_does_not_fit_becomes_nothing(
