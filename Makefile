@@ -11,6 +11,8 @@ GOLDEN := tests/golden/openapi.yaml
 OPENAPI := $(BIN)/python manage.py spectacular --custom-settings practice.api.openapi.SETTINGS --validate --fail-on-warn
 
 export PORT
+# Containers often say that bytecode is not to be kept. Processes come by the dozen here, and each would compile torch anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo serve test interop check format openapi pins clean install install-dev python system system-tests
 
@@ -90,7 +92,7 @@ $(VENV)/.runtime: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 	@echo "Installing efmweb and its tools in $(VENV); the first time takes a minute or two."
-	@# Compiling all of torch and transformers takes longer than what tests import of them.
+	@# What is imported is compiled then, once: that is far less than all of torch and transformers.
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[dev]'
 	@touch $@ $(VENV)/.runtime
 
