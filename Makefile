@@ -26,7 +26,7 @@ serve: install system ## the site alone: services, web, workers (PORT=8000)
 	@$(BIN)/python manage.py serve
 
 test: install-dev system-tests ## the whole suite (ARGS="-k words"; DATABASE_URL and REDIS_URL are used when set)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 interop: install-dev ## our exports loaded by lerobot 0.4.4, and what it recorded read here; in an environment of its own (8 GB)
 	test -x var/interop/venv/bin/python || $(PYTHON) -m venv var/interop/venv

@@ -77,15 +77,30 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         config.stash[_stop_services]()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the browser tests on one worker (`--dist loadgroup`): they share one site, its rows and one Chromium.
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Say what stays on one worker (`--dist loadgroup`), and put what takes longest first.
 
-    First of all plugins: xdist reads the marks in this same hook.
+    A file's tests share its fixtures; the browser tests share one site, its rows and one Chromium. Around all other
+    plugins: xdist reads the marks in this same hook, and pytest-django puts what has no database last.
     """
     for item in items:
-        if item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.xdist_group("browser"))
+        file = item.path.relative_to(ROOT).as_posix()
+        group = "browser" if item.get_closest_marker("browser") else file
+        item.add_marker(pytest.mark.xdist_group(group))
+    yield
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    if item.get_closest_marker("browser"):
+        return 0
+    if item.get_closest_marker("stack"):
+        return 1
+    needs_database = item.get_closest_marker("django_db") or "db" in getattr(
+        item, "fixturenames", ()
+    )
+    return 3 if needs_database else 2
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

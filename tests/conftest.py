@@ -20,3 +20,10 @@ def _own_folders(settings: Settings, tmp_path: Path) -> None:
 def _quick_passwords(settings: Settings) -> None:
     """Making a person costs no second: these passwords guard nothing."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _no_static_files(settings: Settings) -> None:
+    """A test client serves pages alone: to list all static files for each took longer than most tests do."""
+    settings.SERVESTATIC_USE_FINDERS = False
+    settings.SERVESTATIC_USE_STATIC_ROOT = False

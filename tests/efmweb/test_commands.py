@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import get_commands, load_command_class
 from django.test import override_settings
 
 from efmweb import site
@@ -25,6 +26,14 @@ def manage(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str
         timeout=120,
         check=False,
     )
+
+
+@pytest.mark.parametrize(
+    "name", sorted(name for name, app in get_commands().items() if app in {"efmweb", "practice"})
+)
+def test_a_command_starts_without_importing_every_page(name: str) -> None:
+    """Django's own checks do, for seconds; each run and each estimate is a command of its own."""
+    assert load_command_class(get_commands()[name], name).requires_system_checks == []
 
 
 def test_production_without_secrets_ends_in_one_sentence() -> None:

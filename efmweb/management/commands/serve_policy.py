@@ -17,6 +17,7 @@ class Command(BaseCommand):
     """One policy, one port, in the foreground; Ctrl-C stops it."""
 
     help = "Serve a checkpoint to robots over a websocket. They show an API token of an operator. Ctrl-C stops it."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """What to serve, where, and to robots of which pace."""

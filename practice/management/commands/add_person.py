@@ -18,6 +18,7 @@ class Command(BaseCommand):
         "Add a person and print a path that signs them in once. For a person who exists already, "
         "only print a new one. With --token NAME print an API token instead."
     )
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("username")

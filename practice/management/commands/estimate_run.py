@@ -15,6 +15,7 @@ class Command(BaseCommand):
     """Find out what a run would cost on this process's device."""
 
     help = "Compute an estimate that somebody asked for; workers start this, people ask from the page of a new run or the API."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("estimate_id", type=int)

@@ -24,6 +24,7 @@ class Command(BaseCommand):
     """Execute a run under a lease. Wishes come on standard input, one word a line."""
 
     help = "Execute a run that a worker has claimed; workers start this, people launch runs from the page or the API."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("run_id", type=int)

@@ -20,6 +20,7 @@ class Command(BaseCommand):
     help = (
         "Write a dataset as a LeRobotDataset v3.0 .zip, with the trims and instructions it has now."
     )
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("dataset", type=int, help="the dataset's number")

@@ -20,6 +20,7 @@ class Command(BaseCommand):
     """Bring a checkpoint to a task, or say why not."""
 
     help = "Check a checkpoint from outside, a .zip or one of the Hub, and make it a checkpoint of a task."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(

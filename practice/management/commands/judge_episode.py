@@ -15,6 +15,7 @@ class Command(BaseCommand):
     """Let a reward model look at an episode."""
 
     help = "Compute a judgement that somebody asked for; workers start this, people ask from the episode's page or the API."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("judgement_id", type=int)

@@ -16,6 +16,7 @@ class Command(BaseCommand):
     """New episodes are measured as they come; this is for those from before, and for what a dead worker left."""
 
     help = "Measure the quality of the episodes that have none; a dataset is measured as a whole."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         which = parser.add_mutually_exclusive_group()
