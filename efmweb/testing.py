@@ -85,7 +85,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     plugins: xdist reads the marks in this same hook, and pytest-django puts what has no database last.
     """
     for item in items:
-        file = item.path.relative_to(ROOT).as_posix()
+        file, _, _ = item.nodeid.partition("::")
         group = "browser" if item.get_closest_marker("browser") else file
         item.add_marker(pytest.mark.xdist_group(group))
     yield
