@@ -73,6 +73,12 @@ def base_folder(base: str) -> Path | None:
     return folder if _NAME.fullmatch(base) and folder.is_dir() else None
 
 
+def bases_here() -> list[str]:
+    """Names of the folders among ours that hold a base, in order."""
+    found = Path(os.environ.get(BASES, "bases")).glob("*/config.json")
+    return sorted(path.parent.name for path in found if _NAME.fullmatch(path.parent.name))
+
+
 def base_digest(base: str) -> str:
     """sha256 over names and contents of all files that say what the model computes.
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from models_store.errors import LearningError
 from practice.embodiments.declaration import RENDER, WHOLE, Declaration
 from practice.embodiments.gl import choose_gl, draw_without_a_screen
+from practice.embodiments.pixels import shrink
 from practice.embodiments.seeds import mix
 from practice.embodiments.spec import FeatureSpec, is_camera
 
@@ -221,11 +222,8 @@ def _shrunk(
     factor = _factor(picture.shape, feature.shape)
     if picture.dtype != np.uint8 or factor is None:
         raise _strange(declaration, name, _picture_rule(picture.shape, feature, picture.dtype))
-    if factor == 1:
-        return np.array(picture)
-    height, width, _ = feature.shape
-    squares = picture.reshape(height, factor, width, factor, 3).sum(axis=(1, 3), dtype=np.uint32)
-    shrunk: NDArray[np.uint8] = ((squares + factor**2 // 2) // factor**2).astype(np.uint8)
+    shrunk = np.empty(feature.shape, dtype=np.uint8)
+    shrink(picture, shrunk)
     return shrunk
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from practice.learning.config_sft import SFTConfig
 from practice.learning.errors import LearningError
@@ -53,6 +53,22 @@ def _processes() -> Any:
 @dataclass(frozen=True, slots=True)
 class PracticeConfig(Config):
     """Stage 2: Self-Improvement. The defaults are the paper's, where it gives a value."""
+
+    GROUPS: ClassVar[dict[str, tuple[str, ...]]] = {
+        "Fleet": ("seed", "num_robots", "temperature", "pace", "processes"),
+        "Ends of episodes": ("terminate_on", "threshold", "detector_hold"),
+        "Reward": (
+            "reward", "success_bonus", "gamma", "returns", "normalise_returns", "clip_returns",
+        ),
+        "Updates": (
+            "iterations", "updates", "batch_size", "trains", "loss_scale", "learning_rate",
+            "schedule", "warmup", "adam_eps", "carry_optimizer", "clip_gradient", "precision",
+            "accumulate", "recompute", "compile",
+        ),
+        "Evaluations and the kept checkpoint": (
+            "evaluate_every", "evaluate_episodes", "patience", "failure_cost",
+        ),
+    }  # fmt: skip
 
     num_robots: int = setting(16, help="Robots in the fleet.", minimum=1, maximum=65_536)
     iterations: int = setting(
@@ -185,6 +201,12 @@ class PracticeConfig(Config):
 @dataclass(frozen=True, slots=True)
 class EvaluationConfig(Config):
     """How good is a checkpoint: episodes on fixed seeds, nothing learned."""
+
+    GROUPS: ClassVar[dict[str, tuple[str, ...]]] = {
+        "Episodes": ("seed", "episodes", "first_seed", "num_robots", "pace", "processes"),
+        "Policy": ("actions", "temperature", "precision"),
+        "Ends of episodes": ("terminate_on", "threshold"),
+    }
 
     episodes: int = setting(
         1_024, help="How many episodes.", minimum=1, maximum=1_000_000, unit="episodes"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from models_store.vlm_files import check_name
 from practice.learning.errors import LearningError
@@ -24,6 +24,27 @@ _COMPACT_ONLY = {"trains": "all", "grounding_steps": 0, "calibrate": False}
 @dataclass(frozen=True, slots=True)
 class SFTConfig(Config):
     """Stage 1: behavioural cloning and steps-to-go prediction."""
+
+    GROUPS: ClassVar[dict[str, tuple[str, ...]]] = {
+        "Optimiser": (
+            "seed", "steps", "batch_size", "learning_rate", "schedule", "adam_eps", "weight_decay",
+            "clip_gradient", "accumulate", "precision",
+        ),
+        "Demonstrations": (
+            "max_episodes", "arrival", "mirror", "previous_frame", "validation_fraction",
+            "validate_every", "validation_rows",
+        ),
+        "Checkpoints": ("policy_choice", "reward_choice", "ema", "temperature"),
+        "Small model": (
+            "policy_layers", "policy_width", "reward_layers", "reward_width", "reward_rate",
+            "activation", "queries", "trains", "calibrate", "pretrained", "grounding_steps",
+            "grounding_pictures", "grounding_rate",
+        ),
+        "Foundation model": (
+            "base", "readout", "lora_rank", "lora_alpha", "freeze_vision", "base_dtype",
+            "image_size", "instruction_weight", "recompute", "compile",
+        ),
+    }  # fmt: skip
 
     steps: int = setting(2_000, help="Optimiser steps.", minimum=1, maximum=10_000_000)
     batch_size: int = setting(
@@ -154,28 +175,28 @@ class SFTConfig(Config):
     )
     readout: Literal["queries", "tokens"] = setting(
         "queries",
-        help="Pretrained: all answers from one forward by learned queries, or actions and steps-to-go as "
+        help="All answers from one forward by learned queries, or actions and steps-to-go as "
         "tokens of the vocabulary, one after the other (the paper).",
     )
     lora_rank: int = setting(
         16,
-        help="Pretrained: rank of the adapters that are trained beside the language model; 0: its own "
+        help="Rank of the adapters that are trained beside the language model; 0: its own "
         "weights are trained (the paper).",
         minimum=0,
         maximum=1_024,
     )
     lora_alpha: float = setting(
-        32.0, help="Pretrained: adapters count alpha / rank times.", minimum=1e-3, maximum=1e4
+        32.0, help="Adapters count alpha / rank times.", minimum=1e-3, maximum=1e4
     )
     freeze_vision: bool = setting(
-        True, help="Pretrained: leave what sees as it is; training it as well needs lora_rank 0."
+        True, help="Leave what sees as it is; training it as well needs lora_rank 0."
     )
     base_dtype: Literal["float32", "bfloat16"] = setting(
-        "float32", help="Pretrained: numbers that hold the base's weights; bfloat16 halves them."
+        "float32", help="Numbers that hold the base's weights; bfloat16 halves them."
     )
     image_size: int = setting(
         0,
-        help="Pretrained: pixels along a side for bases that take any size (Qwen-VL); 0: as its "
+        help="Pixels along a side for bases that take any size (Qwen-VL); 0: as its "
         "processor says.",
         minimum=0,
         maximum=4_096,
@@ -183,7 +204,7 @@ class SFTConfig(Config):
     )
     instruction_weight: float = setting(
         0.0,
-        help="Pretrained: a third objective, to name the instruction in the base's own words from the first and the "
+        help="A third objective, to name the instruction in the base's own words from the first and the "
         "last moment of an episode; how much its loss counts beside the other two. 0: off.",
         minimum=0.0,
         maximum=100.0,
@@ -204,12 +225,11 @@ class SFTConfig(Config):
                 )
             return
         check_name(self.base)
-        for name, wanted in _COMPACT_ONLY.items():
-            if getattr(self, name) != wanted:
-                raise LearningError(
-                    f"{name} is {getattr(self, name)!r}, which is for small models; with a base it must be "
-                    f"{wanted!r}."
-                )
+        wrong = [name for name, wanted in _COMPACT_ONLY.items() if getattr(self, name) != wanted]
+        if wrong:
+            has = " and ".join(f"{name} is {getattr(self, name)!r}" for name in wrong)
+            wants = " and ".join(f"{name} to {_COMPACT_ONLY[name]!r}" for name in wrong)
+            raise LearningError(f"{has}, which is for small models: with a base set {wants}.")
         if self.lora_rank and not self.freeze_vision:
             raise LearningError(
                 "Adapters are put on the language model alone: set freeze_vision to true, or lora_rank to 0."

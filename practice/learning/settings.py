@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, Self, get_args, get_type_hints
+from typing import Any, ClassVar, Literal, Self, get_args, get_type_hints
 
 from practice.learning.errors import LearningError
 
@@ -37,7 +37,7 @@ def recompute_setting() -> Any:
     """The same setting wherever models are trained."""
     return setting(
         False,
-        help="Pretrained: keep no activations, compute them again for the gradient (gradient "
+        help="Foundation models: keep no activations, compute them again for the gradient (gradient "
         "checkpointing): about a third more time, a fraction of the memory.",
     )
 
@@ -46,7 +46,7 @@ def compile_setting() -> Any:
     """The same setting wherever models are trained."""
     return setting(
         False,
-        help="Pretrained: compile the language model for learning (torch.compile), which takes some minutes at the "
+        help="Foundation models: compile the language model for learning (torch.compile), which takes some minutes at the "
         "start and after every pause. A run that went on after one may differ in the last bits.",
     )
 
@@ -86,11 +86,16 @@ class SettingFact:
     maximum: float | None
     unit: str
     help: str
+    group: str
+    """Title of those it belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
     """What all configs can do."""
+
+    GROUPS: ClassVar[dict[str, tuple[str, ...]]] = {}
+    """Title -> names of settings, in the order people look for them."""
 
     seed: int = setting(
         0, help="Everything random in the run follows from this number.", minimum=0, maximum=2**31
@@ -133,7 +138,16 @@ class Config:
     def describe(cls) -> tuple[SettingFact, ...]:
         """Every field with its help, in order."""
         hints = get_type_hints(cls)
-        return tuple(_fact(item, hints[item.name]) for item in fields(cls))
+        groups = {name: title for title, names in cls.GROUPS.items() for name in names}
+        return tuple(
+            _fact(item, hints[item.name], groups.get(item.name, "")) for item in fields(cls)
+        )
+
+    @classmethod
+    def grouped(cls) -> dict[str, tuple[SettingFact, ...]]:
+        """Title -> settings with their help, in the order people look for them."""
+        facts = {fact.name: fact for fact in cls.describe()}
+        return {title: tuple(facts[name] for name in names) for title, names in cls.GROUPS.items()}
 
     def replace(self, **changes: Any) -> Self:
         """A changed copy, checked."""
@@ -148,7 +162,7 @@ _KINDS: dict[type, Literal["int", "float", "bool", "text"]] = {
 }
 
 
-def _fact(item: dataclasses.Field[Any], hint: Any) -> SettingFact:
+def _fact(item: dataclasses.Field[Any], hint: Any, group: str) -> SettingFact:
     optional = type(None) in get_args(hint)
     plain = next(arm for arm in get_args(hint) if arm is not type(None)) if optional else hint
     choices = () if isinstance(plain, type) else tuple(get_args(plain))
@@ -162,6 +176,7 @@ def _fact(item: dataclasses.Field[Any], hint: Any) -> SettingFact:
         maximum=item.metadata["maximum"],
         unit=item.metadata["unit"],
         help=item.metadata["help"],
+        group=group,
     )
 
 

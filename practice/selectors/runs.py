@@ -70,7 +70,7 @@ class Setting:
 
     def _written(self, value: Any) -> str:
         if value is None:
-            return "as the task says"
+            return "none" if self.fact.kind == "text" else "as the task says"
         if isinstance(value, bool):
             return "yes" if value else "no"
         if isinstance(value, float):
@@ -84,7 +84,7 @@ def presets_of(kind: str, embodiment: str) -> Mapping[str, Preset]:
 
 
 def settings_of(run: Run) -> list[Setting]:
-    """Every setting of the run's exact config, in the order of its class."""
+    """Every setting of the run's exact config, those of one group side by side."""
     known = presets_of(run.kind, run.task.embodiment)
     preset = known[run.preset].config.to_json() if run.preset in known else {}
     return [
@@ -94,7 +94,8 @@ def settings_of(run: Run) -> list[Setting]:
             preset_value=preset.get(fact.name),
             departs=fact.name in preset and run.config[fact.name] != preset[fact.name],
         )
-        for fact in CONFIGS[run.kind].describe()
+        for facts in CONFIGS[run.kind].grouped().values()
+        for fact in facts
         if fact.name in run.config
     ]
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from models_store.errors import LearningError
 from practice.errors import ConflictError, InvalidError, PracticeError
 from practice.learning.config import CONFIGS, Config, SFTConfig
-from practice.learning.presets import presets
+from practice.learning.presets import Preset, presets
 from practice.models import Checkpoint, Dataset, Run, Task, User
 from practice.roles import Role, require
 from practice.selectors.estimates import fingerprint, fresh_cost
@@ -98,12 +98,22 @@ def resolve_config(
         exact = type(known[preset].config).from_json({**known[preset].config.to_json(), **changes})
     except LearningError as error:
         raise InvalidError(str(error), fields={"config": str(error)}) from error
+    _check_asked(known[preset], exact)
     if isinstance(exact, SFTConfig) and exact.pretrained is not None:
         try:
             check_stored(exact.pretrained)
         except PracticeError as error:
             raise InvalidError(str(error), fields={"config": str(error)}) from error
     return preset, exact
+
+
+def _check_asked(preset: Preset, exact: Config) -> None:
+    """Raises InvalidError, which explains the setting, where one that the preset asks for has no value."""
+    help_of = {fact.name: fact.help for fact in exact.describe()}
+    for name in preset.asks:
+        if getattr(exact, name) is None:
+            said = f"The preset {preset.name!r} needs {name}. {help_of[name]}"
+            raise InvalidError(said, fields={"config": said})
 
 
 def check_inputs(

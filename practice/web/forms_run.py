@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 
+from models_store.vlm_files import bases_here
 from practice.learning.config import CONFIGS, SettingFact
 from practice.models import Checkpoint, Dataset, Run, Task
 from practice.selectors.pretrainings import pretrainings
@@ -19,6 +20,8 @@ SHOWN_PRESET = "shown_preset"
 
 PRETRAINED = "pretrained"
 """The setting that names a pretraining."""
+BASE = SETTING + "base"
+"""The field that names a pretrained model: one of this machine's folders, or any of the Hub."""
 
 LARGEST_TOLD = 1e9
 """An upper bound above this is a technical one: nobody needs to read it."""
@@ -104,15 +107,24 @@ class RunForm(forms.Form):
                 if fact.name == PRETRAINED
                 else _setting_field(fact, shown[fact.name])
             )
+        if BASE in self.fields:
+            self.fields[BASE].widget.attrs["list"] = "bases"
 
     @property
     def facts(self) -> tuple[SettingFact, ...]:
         """The settings of this kind of run."""
         return CONFIGS[self.kind].describe()
 
-    def setting_fields(self) -> list[forms.BoundField]:
-        """The fields of the settings, for a section of their own."""
-        return [self[SETTING + fact.name] for fact in self.facts]
+    def setting_groups(self) -> dict[str, list[forms.BoundField]]:
+        """Title -> the fields of its settings, for a section of their own."""
+        groups = CONFIGS[self.kind].grouped()
+        return {
+            title: [self[SETTING + fact.name] for fact in facts] for title, facts in groups.items()
+        }
+
+    def bases(self) -> list[str]:
+        """Pretrained models in this machine's folder."""
+        return bases_here() if BASE in self.fields else []
 
     def departures(self) -> dict[str, Any]:
         """The settings that a person changed, against the preset they were shown."""
@@ -130,10 +142,16 @@ class RunForm(forms.Form):
         """Whether a setting was refused, so that the settings must stand open."""
         return any(name.startswith(SETTING) for name in self.errors)
 
-    def settings_by_preset(self) -> dict[str, dict[str, str | bool]]:
-        """Preset -> field -> value as a control writes it; run_form.js fills it in when the preset changes."""
+    def settings_by_preset(self) -> dict[str, dict[str, Any]]:
+        """Preset -> its values by field, as a control writes them, and the fields that a person has to fill;
+        run_form.js follows them when the preset changes."""
         return {
-            name: {SETTING + key: _written(v) for key, v in preset.config.to_json().items()}
+            name: {
+                "values": {
+                    SETTING + key: _written(v) for key, v in preset.config.to_json().items()
+                },
+                "asks": [SETTING + key for key in preset.asks],
+            }
             for name, preset in self.presets.items()
         }
 

@@ -13,7 +13,7 @@ function start() {
 
   function mark() {
     let count = 0;
-    for (const [name, value] of Object.entries(presets[shown.value])) {
+    for (const [name, value] of Object.entries(presets[shown.value].values)) {
       const control = form.elements[name];
       const departs = !same(control, value);
       control.closest(".field").toggleAttribute("data-departs", departs);
@@ -24,12 +24,31 @@ function start() {
 
   function fill(preset) {
     shown.value = preset;
-    for (const [name, value] of Object.entries(presets[preset])) {
+    for (const [name, value] of Object.entries(presets[preset].values)) {
       const control = form.elements[name];
       if (control.type === "checkbox") control.checked = value;
       else control.value = value;
     }
     mark();
+    const asked = ask();
+    if (asked) asked.scrollIntoView({ block: "center" });
+  }
+
+  // What the preset leaves to a person has to be filled in; gives the first such control, in view.
+  function ask() {
+    const asked = presets[shown.value].asks.map((name) => form.elements[name]);
+    for (const control of form.querySelectorAll("[data-asked]")) if (!asked.includes(control)) release(control);
+    for (const control of asked) {
+      control.required = true;
+      control.dataset.asked = "";
+      control.closest("details").open = true;
+    }
+    return asked[0];
+  }
+
+  function release(control) {
+    control.required = false;
+    delete control.dataset.asked;
   }
 
   form.addEventListener("change", (event) => {
@@ -39,6 +58,7 @@ function start() {
   // A setting that the browser refuses must be seen to be mended.
   form.addEventListener("invalid", (event) => event.target.closest("details")?.setAttribute("open", ""), { capture: true });
   mark();
+  ask();
   watchCost();
 }
 

@@ -26,7 +26,13 @@ def test_presets_come_with_their_configuration(viewer: Api) -> None:
     assert [preset["name"] for preset in body["presets"]] == list(known)
     for preset in body["presets"]:
         assert preset["config"] == known[preset["name"]].config.to_json()
+        assert preset["asks"] == []
     assert {item["kind"] for item in viewer.get("presets/").body} == set(CONFIGS)
+
+
+def test_a_preset_says_what_people_have_to_give(viewer: Api) -> None:
+    (body,) = viewer.get("presets/?kind=sft&embodiment=language-table-4").body
+    assert {preset["name"]: preset["asks"] for preset in body["presets"]}["foundation"] == ["base"]
 
 
 def test_every_setting_explains_itself(viewer: Api) -> None:
@@ -35,6 +41,7 @@ def test_every_setting_explains_itself(viewer: Api) -> None:
         assert all(set(preset["config"]) == names for preset in item["presets"])
         for setting in item["settings"]:
             assert setting["help"], setting
+            assert setting["group"], setting
             if setting["kind"] == "choice":
                 assert setting["default"] in setting["choices"]
 

@@ -102,6 +102,37 @@ def test_presets_fit_their_kind_and_say_what_they_are(kind: str, spec: Embodimen
         assert preset.description.endswith(".")
 
 
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_every_setting_stands_in_one_group(kind: str) -> None:
+    grouped = [fact for facts in CONFIGS[kind].grouped().values() for fact in facts]
+    assert sorted(fact.name for fact in grouped) == sorted(f.name for f in CONFIGS[kind].describe())
+    assert all(fact.group for fact in grouped)
+
+
+@pytest.mark.parametrize("spec", embodiments(), ids=lambda spec: spec.id)
+def test_a_robot_with_cameras_can_begin_with_a_foundation_model(spec: EmbodimentSpec) -> None:
+    found = presets("sft", spec.id)
+    assert ("foundation" in found) == bool(spec.cameras)
+    if spec.cameras:
+        preset, small = found["foundation"], found["fast"].config
+        assert preset.asks == ("base",)
+        config = preset.config.replace(base="smolvlm")  # what else it says goes with a base
+        assert isinstance(config, SFTConfig)
+        assert isinstance(small, SFTConfig)
+        for meaning in ("mirror", "arrival", "previous_frame"):
+            assert getattr(config, meaning) == getattr(small, meaning)
+
+
+def test_settings_of_small_models_are_refused_together_beside_a_base() -> None:
+    small = presets("sft", "language-table-4")["fast"].config
+    with pytest.raises(LearningError) as refusal:
+        small.replace(base="smolvlm")
+    assert str(refusal.value) == (
+        "trains is 'heads' and grounding_steps is 1500, which is for small models: "
+        "with a base set trains to 'all' and grounding_steps to 0."
+    )
+
+
 def test_unknown_presets_are_named() -> None:
     with pytest.raises(LearningError, match="point-mass"):
         presets("sft", "octopus")

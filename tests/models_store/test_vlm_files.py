@@ -20,7 +20,7 @@ from models_store.errors import LearningError
 from models_store.instructions import Instructions
 from models_store.normalisation import Moments, Normalisation
 from models_store.specs import spec_from_json
-from models_store.vlm_files import base_digest, folder_of
+from models_store.vlm_files import base_digest, bases_here, folder_of
 from models_store.vlm_spec import VlmSpec
 from tests.models_store.tiny_vlms import make_base
 
@@ -97,6 +97,18 @@ def test_a_name_means_a_folder_among_ours(tmp_path: Path, monkeypatch: pytest.Mo
     }.items():
         with pytest.raises(LearningError, match=said):
             folder_of(name)
+
+
+def test_the_bases_here_are_folders_with_a_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EFM_BASES", str(tmp_path / "bases"))
+    assert bases_here() == []
+    for name in ("b", "a", ".hidden", "half"):
+        (tmp_path / "bases" / name).mkdir(parents=True)
+        if name != "half":
+            (tmp_path / "bases" / name / "config.json").write_text("{}")
+    assert bases_here() == ["a", "b"]
 
 
 def test_the_digest_is_of_contents_not_of_places(tmp_path: Path) -> None:

@@ -92,6 +92,20 @@ def test_a_run_that_cannot_work_is_refused_by_field(
     assert not Run.objects.filter(kind="practice").exists()
 
 
+def test_a_preset_that_leaves_something_to_people_says_what(otto: User) -> None:
+    task = make_task(embodiment="language-table-4")
+    given: dict[str, Any] = {
+        "task": task,
+        "kind": "sft",
+        "preset": "foundation",
+        "datasets": [make_demos(task)],
+    }
+    with pytest.raises(InvalidError, match=r"'foundation' needs base\. .* folder in EFM_BASES"):
+        launch_run(by=otto, **given)
+    run = launch_run(by=otto, config={"base": "owner/model@main"}, **given)
+    assert (run.config["base"], run.config["lora_rank"]) == ("owner/model@main", 16)
+
+
 def test_policy_and_reward_may_not_be_swapped(otto: User) -> None:
     given = ready("practice")
     given["policy"], given["reward"] = given["reward"], given["policy"]

@@ -1,5 +1,6 @@
 """Launching a run from the page: presets, defaults from the task, settings that depart."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -148,6 +149,25 @@ def test_a_refusal_of_the_config_as_a_whole_stands_above_the_form(otto: User) ->
     response = launch(otto, task, "practice", set_returns="window", set_num_robots="7")
     assert response.status_code == 200
     assert "multiple of num_robots" in text_of(response)
+
+
+def test_a_foundation_model_is_named_or_asked_for(
+    otto: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "smolvlm").mkdir()
+    (tmp_path / "smolvlm" / "config.json").write_text("{}")
+    monkeypatch.setenv("EFM_BASES", str(tmp_path))
+    task = make_task(embodiment="language-table-4")
+    make_demos(task)
+    url = reverse("web:run_new", args=[task.slug]) + "?kind=sft"
+    body = page_of(otto).get(url).content.decode()
+    assert '<option value="smolvlm">' in body
+    assert '"asks": ["set_base"]' in body
+    refused = launch(otto, task, "sft", preset="foundation")
+    assert "needs base" in text_of(refused)
+    launch(otto, task, "sft", preset="foundation", set_base="smolvlm")
+    config = Run.objects.get().config
+    assert (config["base"], config["trains"]) == ("smolvlm", "all")
 
 
 def test_devices_are_those_of_workers_that_listen(otto: User) -> None:

@@ -203,6 +203,18 @@ def test_settings_are_exact_to_the_last_digit() -> None:
     assert texts["carry_optimizer"] == "yes"
 
 
+def test_no_base_is_none_and_no_wish_of_the_task() -> None:
+    texts = {setting.fact.name: setting.text for setting in settings_of(make_run(kind="sft"))}
+    assert texts["base"] == texts["pretrained"] == "none"
+
+
+def test_what_it_runs_on_follows_its_state(vera: User) -> None:
+    run = practice()
+    part = text_of(page_of(vera).get(f"{url_of(run)}?part=status", headers=HTMX))
+    for expected in ("Bench CPU (2 cores)", run.worker, "a killed run goes on from the newest"):
+        assert expected in part, expected
+
+
 def test_a_preset_that_is_gone_departs_from_nothing(vera: User) -> None:
     run = make_run()
     Run.objects.filter(pk=run.pk).update(preset="forgotten")

@@ -73,6 +73,7 @@ class SettingSerializer(serializers.Serializer[Any]):
     maximum = serializers.FloatField(allow_null=True)
     unit = serializers.CharField(allow_blank=True)
     help = serializers.CharField()
+    group = serializers.CharField(help_text="Title of the settings it belongs to.")
 
 
 class PresetSerializer(serializers.Serializer[Any]):
@@ -82,6 +83,10 @@ class PresetSerializer(serializers.Serializer[Any]):
     title = serializers.CharField()
     description = serializers.CharField()
     config = serializers.DictField(help_text="Every setting.")
+    asks = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Settings that have no value until a person gives one.",
+    )
 
 
 class PresetsSerializer(serializers.Serializer[Any]):

@@ -75,6 +75,7 @@ def _presets(kind: Any, embodiment_id: str) -> dict[str, Any]:
                 "title": preset.title,
                 "description": preset.description,
                 "config": preset.config.to_json(),
+                "asks": preset.asks,
             }
             for preset in presets(kind, embodiment_id).values()
         ],

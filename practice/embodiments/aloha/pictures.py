@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from practice.embodiments.aloha.presets import Picture
 from practice.embodiments.aloha.scene import load_drawing
 from practice.embodiments.gl import choose_gl, make_context
+from practice.embodiments.pixels import shrink
 
 GRAIN = 0.006
 """Metres: meshes as coarse as this look the same in pictures this small."""
@@ -124,16 +125,7 @@ class Cameras:
         for picture in self._pictures:
             part = upright[: factor * picture.height, left : left + factor * picture.width]
             left += factor * picture.width
-            out[picture.feature][row] = part if factor == 1 else _averaged(part, factor)
-
-
-def _averaged(drawn: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
-    """Blocks of pixels as one: (H * factor, W * factor, 3) -> (H, W, 3), halves rounded up."""
-    total = np.zeros((drawn.shape[0] // factor, drawn.shape[1] // factor, 3), dtype=np.uint16)
-    for down in range(factor):
-        for right in range(factor):
-            total += drawn[down::factor, right::factor]
-    return ((total + factor * factor // 2) // (factor * factor)).astype(np.uint8)
+            shrink(part, out[picture.feature][row])
 
 
 def _free(window: Any, context: Any) -> None:

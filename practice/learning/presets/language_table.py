@@ -7,6 +7,7 @@ paper has 0.9: with few episodes the shorter sum is the less noisy one.
 from __future__ import annotations
 
 from practice.learning.config import EvaluationConfig, PracticeConfig, SFTConfig
+from practice.learning.presets.foundation import foundation
 from practice.learning.presets.preset import Preset, Table
 
 FAST_SFT = SFTConfig(
@@ -122,6 +123,7 @@ def _sft(fast: SFTConfig, minutes: str) -> tuple[Preset, ...]:
             "As fast, validated often so that the curves are worth watching.",
             shown,
         ),
+        foundation(fast),
     )
 
 

@@ -15,6 +15,8 @@ class Preset:
     title: str
     description: str
     config: Config
+    asks: tuple[str, ...] = ()
+    """Settings that have no value until a person gives one."""
 
 
 Table = dict[str, tuple[Preset, ...]]
