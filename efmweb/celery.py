@@ -31,7 +31,6 @@ def every(seconds: float, job: str) -> dict[str, Any]:
 
 
 app.conf.beat_schedule = {
-    "requeue-expired": every(5.0, "requeue_expired"),
     "prune": every(3600.0, "prune"),
 }
 # Intervals need no memory of the last run, hence no schedule file.

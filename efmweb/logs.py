@@ -4,17 +4,34 @@ django-structlog binds the request's id to each line of a request and the job's 
 a job; records of the standard library pass through the same formatter and so carry them too.
 """
 
+import re
 import sys
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 from structlog.typing import Processor
+
+_SECRETS = re.compile(r"(?<=/sign-in/)[^/\s?]+")
+"""What a sign-in link ends in: until it is used, whoever reads it can sign in."""
+
+
+def hide_secrets(
+    _logger: Any, _method: str, line: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """A processor that leaves no sign-in link in what is said of a request."""
+    for name in ("event", "request"):
+        if isinstance(line.get(name), str) and "/sign-in/" in line[name]:
+            line[name] = _SECRETS.sub("[hidden]", line[name])
+    return line
+
 
 _SHARED: tuple[Processor, ...] = (
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
     structlog.processors.StackInfoRenderer(),
+    hide_secrets,
 )
 
 QUIET: dict[str, dict[str, Any]] = {

@@ -14,6 +14,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--port", type=int, required=True)
     chosen = parser.parse_args(arguments)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "efmweb.settings")
+    # The web process serves many requests at once; workers open one connection per slot instead.
+    os.environ.setdefault("EFM_DB_POOL", "8")
     from django.conf import settings  # noqa: PLC0415 - after the settings module has its name
 
     uvicorn.run(

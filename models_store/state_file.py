@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from models_store.errors import CheckpointError
 
 _TYPE = "efmweb-tree"
 _FORMAT = "1"
+_SYSTEM_SAID = re.compile(r"\(os error (\d+)\)")
 
 Tree = Any
 """Nested dict (str keys) and list of Tensor, ndarray, bool, int, float, str and None."""
@@ -32,6 +34,7 @@ def save_tree(path: Path | str, tree: Tree) -> None:
 
     Raises:
         CheckpointError: a leaf is of a kind that cannot be stored; the message says where.
+        OSError: the disk does not take it.
     """
     path = Path(path)
     tensors: dict[str, torch.Tensor] = {}
@@ -44,6 +47,11 @@ def save_tree(path: Path | str, tree: Tree) -> None:
         with partial.open("rb") as written:
             os.fsync(written.fileno())
         partial.replace(path)
+    except SafetensorError as error:  # of a disk that is full it tells in words alone
+        said = _SYSTEM_SAID.search(str(error))
+        if said is None:
+            raise
+        raise OSError(int(said[1]), os.strerror(int(said[1])), str(path)) from error
     finally:
         partial.unlink(missing_ok=True)
 

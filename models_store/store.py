@@ -126,9 +126,11 @@ class DiskBlobStore:
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """All keys that begin with the prefix, in order."""
-        if not self.root.is_dir():
+        folder = prefix.rpartition("/")[0]
+        place = self._checked(folder) if folder else self.root
+        if not place.is_dir():
             return
-        for path in sorted(self.root.rglob("*")):
+        for path in sorted(place.rglob("*")):
             key = path.relative_to(self.root).as_posix()
             if key.startswith(prefix) and not path.name.startswith(_TEMPORARY) and path.is_file():
                 yield key

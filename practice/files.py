@@ -4,9 +4,9 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from django.core.handlers.asgi import ASGIRequest
+from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
@@ -107,12 +107,23 @@ def _asked(request: HttpRequest, tag: str, size: int, most: int | None) -> tuple
     return int(first), size - 1 if most is None else min(size, int(first) + most) - 1
 
 
+def piecewise(
+    request: HttpRequest, pieces: Iterator[bytes], *, content_type: str
+) -> StreamingHttpResponse:
+    """Pieces as they come, in constant memory. They may not ask the database.
+
+    Under ASGI Django would collect a plain iterator in memory before it sends the first byte; there each piece is fetched in a
+    thread. And it would keep the database's connection until the last byte: a few slow downloads would leave none for others.
+    """
+    if not isinstance(request, ASGIRequest):
+        return StreamingHttpResponse(pieces, content_type=content_type)
+    close_old_connections()
+    return StreamingHttpResponse(_from_thread(pieces), content_type=content_type)
+
+
 def _file_body(request: HttpRequest, path: Path, content_type: str) -> Body:
     def body(first: int, count: int) -> HttpResponseBase:
-        pieces = _pieces(path, first, count)
-        # Under ASGI Django would collect a plain iterator in memory before it sends the first byte.
-        content: Any = _from_thread(pieces) if isinstance(request, ASGIRequest) else pieces
-        return StreamingHttpResponse(content, content_type=content_type)
+        return piecewise(request, _pieces(path, first, count), content_type=content_type)
 
     return body
 

@@ -1,5 +1,6 @@
 """What Celery runs. A job gets an id, calls one service, and holds no state of its own."""
 
+import logging
 import threading
 from functools import cache
 from typing import Any
@@ -23,6 +24,8 @@ from practice.services import (
     leases,
     quality,
 )
+
+log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 5.0
 
@@ -84,12 +87,6 @@ def push_checkpoint(push_id: int) -> None:
     checkpoint_pushes.push_checkpoint(push_id)
 
 
-@shared_task(name="practice.jobs.requeue_expired")
-def requeue_expired() -> None:
-    """Queue again what a silent worker or a lost message left behind."""
-    leases.requeue_expired()
-
-
 @shared_task(name="practice.jobs.prune")
 def prune() -> None:
     """Remove what nothing refers to any more."""
@@ -114,13 +111,17 @@ def _announce_worker(sender: Any, **_kwargs: Any) -> None:
 
 
 def _keep_announcing(name: str, facts: dict[str, Any]) -> None:
+    """Every worker also queues again what a silent one or a lost message left behind: in a thread, for slots may be busy for hours."""
     while True:
         try:
             Worker.objects.update_or_create(
                 name=name, defaults={**facts, "seen_at": timezone.now()}
             )
+            leases.requeue_expired()
         except (OperationalError, InterfaceError):
-            close_old_connections()  # it will be announced when the database is back
+            close_old_connections()  # both will be done when the database is back
+        except Exception:  # whatever it is, it must not silence this worker
+            log.exception("What others left behind could not be queued; it is tried again.")
         if _ending.wait(HEARTBEAT_SECONDS):
             Worker.objects.filter(name=name).delete()
             return

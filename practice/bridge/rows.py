@@ -87,7 +87,7 @@ def _lot(row: Episode) -> float:
 
 def _store(key: str, episodes: Sequence[Recorded]) -> tuple[list[EpisodeSlice], int]:
     """Write a shard; gives the place of each episode and the bytes that it takes."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=storage.work_folder()) as folder:
         shard = Path(folder) / "shard.parquet"
         places = write_shard(shard, episodes)
         storage.blobs().put(key, shard)

@@ -5,11 +5,12 @@ second and listens to its worker. Files are durable before the transaction that 
 goes on: a process that dies at any moment loses no episode and counts none twice.
 """
 
+import errno
 import io
 import logging
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -27,6 +28,7 @@ from practice.services.progress import (
     Point,
     commit_progress,
     finish_run,
+    note_run,
     rest_run,
 )
 
@@ -36,6 +38,9 @@ COMMIT_SECONDS = 1.0
 """Least time between two commits."""
 DATABASE_PATIENCE_SECONDS = 600.0
 """How long a commit waits for a database that is away."""
+DISK_PATIENCE_SECONDS = 3600.0
+"""How long it waits for room on a disk that is full, which somebody has to make."""
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 Result = TypeVar("Result")
 
@@ -110,9 +115,11 @@ class Session:
     def _commit(self, *, final: bool = False) -> None:
         """Make everything since the last commit durable, files first."""
         number, attempt = self.run.commit + 1, self.run.attempts
-        key = storage.resume_key(self.run.pk, attempt, number)
-        _put_tree(key, self.work.state())
-        recording = record_episodes(self.run, number, self._reports)
+        key, state = storage.resume_key(self.run.pk, attempt, number), self.work.state()
+        self._store(lambda: _put_tree(key, state))
+        recording = self._store(
+            lambda: patiently(lambda: record_episodes(self.run, number, self._reports))
+        )
         commit = Commit(
             number=number,
             resume_key=key,
@@ -121,7 +128,7 @@ class Session:
             log=[line for report in self._reports for line in report.log] + self._news(recording),
             episodes=recording.rows,
             recorded_bytes=recording.size_bytes,
-            checkpoints=self._kept_checkpoints(final=final),
+            checkpoints=self._store(lambda: self._kept_checkpoints(final=final)),
         )
         if self._reports:
             last = self._reports[-1]
@@ -132,6 +139,22 @@ class Session:
         if replaced and replaced != key:
             storage.blobs().delete(replaced)
         self._clear()
+
+    def _store(self, action: Callable[[], Result]) -> Result:
+        """Write files, waiting while the disk is full; `action` must bear being repeated."""
+        for waited, pause in enumerate(_pauses(DISK_PATIENCE_SECONDS)):
+            try:
+                return action()
+            except OSError as error:
+                if error.errno not in _DISK_FULL:
+                    raise
+                if not waited:
+                    self._note("The disk is full; the run waits until somebody makes room.")
+            time.sleep(pause)
+        return action()
+
+    def _note(self, text: str) -> None:
+        patiently(lambda: note_run(self.run.pk, owner=self.owner, text=text))
 
     def _news(self, recording: Recording) -> list[str]:
         """What the log says of recording, once each time it pauses or goes on."""
@@ -179,7 +202,7 @@ class _Rate:
 
 
 def _put_tree(key: str, tree: object) -> None:
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=storage.work_folder()) as folder:
         path = Path(folder) / "state"
         save_tree(path, tree)
         storage.blobs().put(key, path)
@@ -195,15 +218,20 @@ def _put_checkpoint(checkpoint: EFMCheckpoint) -> str:
 
 def patiently(action: Callable[[], Result]) -> Result:
     """Do something with the database, waiting while it is away; `action` must bear being repeated."""
-    deadline = time.monotonic() + DATABASE_PATIENCE_SECONDS
-    pause = 0.1
-    while True:
+    for pause in _pauses(DATABASE_PATIENCE_SECONDS):
         try:
             return action()
         except (OperationalError, InterfaceError) as error:
-            if time.monotonic() > deadline:
-                raise
             log.warning("The database does not answer; trying again: %s", error)
             close_old_connections()
-            time.sleep(pause)
-            pause = min(2 * pause, 5.0)
+        time.sleep(pause)
+    return action()
+
+
+def _pauses(patience: float) -> Iterator[float]:
+    """Seconds to wait between attempts, ever longer ones, for as long as the patience lasts; then comes the last attempt."""
+    deadline = time.monotonic() + patience
+    pause = 0.1
+    while time.monotonic() <= deadline:
+        yield pause
+        pause = min(2 * pause, 5.0)

@@ -44,16 +44,24 @@ def unpack_tar(
             if member.name in {".", "./"}:
                 continue
             census.admit(member)
-            chunks = stream.content(member)
+            chunks = _heard(stream.content(member), raw, size, progress)
             if member.wanted:
                 write_member(member, chunks, folder)
             else:
                 for _ in chunks:
                     pass
-            if progress:
-                progress(min(raw.tell(), size), size)
         stream.finish()
     return census.left_out
+
+
+def _heard(
+    chunks: Iterator[bytes], raw: BinaryIO, size: int, progress: Progress | None
+) -> Iterator[bytes]:
+    """`chunks`; `progress` hears of each, for a single member may take minutes."""
+    for chunk in chunks:
+        yield chunk
+        if progress:
+            progress(min(raw.tell(), size), size)
 
 
 class _Stream:

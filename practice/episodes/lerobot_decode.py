@@ -1,6 +1,6 @@
 """The frames of cameras stored as video, episode by episode: each mp4 is opened once when episodes come in order."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -23,9 +23,14 @@ class FilmError(DatasetError):
 class Films:
     """The videos of some cameras; holds one open file and one frame a camera."""
 
-    def __init__(self, dataset: Dataset, sizes: Mapping[str, tuple[int, int]]) -> None:
-        """`sizes` are the (H, W) in which each camera is wanted."""
-        self._dataset, self._sizes = dataset, sizes
+    def __init__(
+        self,
+        dataset: Dataset,
+        sizes: Mapping[str, tuple[int, int]],
+        told: Callable[[int], None] = lambda _frames: None,
+    ) -> None:
+        """`sizes` are the (H, W) in which each camera is wanted; `told` gets the frames decoded since it was last called."""
+        self._dataset, self._sizes, self._told = dataset, sizes, told
         self._readers: dict[str, VideoReader] = {}
 
     def __enter__(self) -> Self:
@@ -51,6 +56,7 @@ class Films:
             for picture in reader.frames(times, tolerance(fps), self._sizes[camera]):
                 out[done] = picture
                 done += 1
+                self._told(1)  # a long episode takes minutes
         except DatasetError as error:
             if not (isinstance(error, EndOfVideoError) and 0 < done == len(out) - 1):
                 self._close(camera)
@@ -59,6 +65,7 @@ class Films:
             reason = f"camera {camera!r} has {done} frames from {start:.3f} s to {end:.3f} s"
             raise FilmError(file, f"{reason}; the episode has {len(out)}", done)
         out[done:] = out[done - 1]
+        self._told(len(out) - done)
 
     def _reader(self, camera: str, file: str) -> VideoReader:
         held = self._readers.get(camera)

@@ -18,7 +18,7 @@ from practice.episodes.lerobot_decode import FilmError, Films
 from practice.episodes.lerobot_expect import Expectations
 from practice.episodes.lerobot_meta import Dataset, open_dataset
 from practice.episodes.lerobot_rows import Arrays, Rows, all_rows
-from practice.episodes.report import DatasetReport, EpisodeReport, Finding, Progress
+from practice.episodes.report import DatasetReport, EpisodeReport, Finding, Progress, counter
 from practice.episodes.resize import Resizer
 from practice.episodes.types import Episode
 
@@ -34,7 +34,8 @@ def read_episodes(
     """The episodes that `report` keeps, one by one; memory holds one of them. Raises DatasetError.
 
     Only what `expect` needs is read, under the embodiment's names and with its cameras in the embodiment's size; without it, every
-    observation as it is. uid is "e" and the index in the dataset. `progress` gets (rows read, rows).
+    observation as it is. uid is "e" and the index in the dataset. `progress` gets (done, all): the kept rows, and once more for each
+    camera that is stored as video; it hears of every row group, episode and frame, for a batch of rows may hold hours of video.
 
     Video is decoded here for the first time. An episode of which a frame turns out damaged is left out and told to `refused`, an error
     that names camera, file and frame, fit for `DatasetReport.refusing`; without `refused` it is raised.
@@ -44,10 +45,14 @@ def read_episodes(
     wanted = _Wanted.of(dataset, expect or Expectations())
     success = [fmt.SUCCESS] if fmt.SUCCESS in dataset.info.numeric else []
     names = list(dict.fromkeys([*wanted.in_rows, *success]))
-    with Films(dataset, wanted.sizes) as films:
+    films_of_each = len(wanted.sources) - len(wanted.in_rows)
+    told = counter(progress, sum(e.length for e in kept.values()) * (1 + films_of_each))
+    with Films(dataset, wanted.sizes, told) as films:
         maker = _Maker(dataset, wanted, films, Resizer())
-        batches = all_rows(dataset, names, progress, kept, wanted.sizes)
+        # Batches without a kept episode are heard of too.
+        batches = all_rows(dataset, names, lambda *_: told(0), kept, wanted.sizes)
         for entry, arrays in _together(batches, kept):
+            told(entry.length)
             try:
                 episode = maker.episode(entry, arrays)
             except FilmError as error:

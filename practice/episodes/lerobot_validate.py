@@ -29,6 +29,7 @@ from practice.episodes.report import (
     Finding,
     Progress,
     Totals,
+    counter,
     whole_dataset,
 )
 
@@ -59,7 +60,7 @@ def validate_dataset(
         pictures = [name for name in sizes if name not in films]
         findings += unplaced(dataset, films)
         ledger = Ledger(len(dataset.episodes))
-        told = _counter(progress, dataset.info.total_frames * (1 + len(films)))
+        told = counter(progress, dataset.info.total_frames * (1 + len(films)))
         used = {*expect.sources(dataset.info).values()}
         findings += _check_files(
             dataset, pictures=pictures, used=used, ledger=ledger, limits=limits, told=told
@@ -71,19 +72,6 @@ def validate_dataset(
             episodes = close_episodes(dataset, ledger, limits)
             findings += _limited(ledger, dataset, limits.findings)
     return _report(dataset, findings, episodes)
-
-
-def _counter(progress: Progress | None, total: int) -> Callable[[int], None]:
-    """Adds up what is done, and tells `progress` (done, total)."""
-    done = 0
-
-    def told(more: int) -> None:
-        nonlocal done
-        done = min(done + more, total)
-        if progress:
-            progress(done, total)
-
-    return told
 
 
 def _refused(findings: Sequence[Finding]) -> bool:

@@ -149,3 +149,16 @@ class DatasetReport:
 def whole_dataset(file: str, reason: str, *, before: Sequence[Finding] = ()) -> DatasetReport:
     """The report of a dataset of which nothing can be used, for one reason in one file."""
     return DatasetReport(findings=(*before, Finding("error", file, reason)))
+
+
+def counter(progress: Progress | None, total: int) -> Callable[[int], None]:
+    """Adds up what is done, and tells `progress` (done, total)."""
+    done = 0
+
+    def told(more: int) -> None:
+        nonlocal done
+        done = min(done + more, total)
+        if progress:
+            progress(done, total)
+
+    return told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Coroutine
 from typing import Any, ClassVar
 
@@ -14,6 +15,8 @@ from redis.exceptions import RedisError
 from practice.errors import InvalidError, PracticeError
 from practice.live.entry import Entry, SignInError, entry_from_headers, entry_from_token, person_at
 from practice.models import User
+
+log = logging.getLogger(__name__)
 
 LONGEST_MESSAGE = 4096
 """Characters of a message from a page or program; all we know are far shorter."""
@@ -129,7 +132,15 @@ class GuardedConsumer(AsyncWebsocketConsumer):
         """Run something beside the socket, until it closes."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A socket does not go on without a part of it: that part might have been the one that checks who is there."""
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self._leaving:
+            log.error("A part of a socket has failed.", exc_info=error)
+            self.start(self._close(TRY_AGAIN, "The server failed at this; try again."))
 
     async def _wait_for_token(self) -> None:
         await asyncio.sleep(self.sign_in_seconds)

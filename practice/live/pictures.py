@@ -39,6 +39,7 @@ class PicturesConsumer(GuardedConsumer):
         self._asked: int | None = None
         self._watching: dict[int, RunHub] = {}
         self._focus: tuple[int, int] | None = None
+        self._looking = asyncio.Lock()
 
     async def entered(self) -> None:
         """Join the run asked for, or all that are running."""
@@ -76,8 +77,11 @@ class PicturesConsumer(GuardedConsumer):
         self._focus = focus
 
     async def _look(self) -> None:
-        """Which runs this person is shown now; join and leave hubs accordingly."""
-        runs = await runs_shown(self.person, self._asked)
+        """Which runs this person is shown now; join and leave hubs accordingly. One look at a time."""
+        async with self._looking:
+            await self._follow(await runs_shown(self.person, self._asked))
+
+    async def _follow(self, runs: list[dict[str, Any]]) -> None:
         for run in self._watching.keys() - {row["id"] for row in runs}:
             if self._focus is not None and self._focus[0] == run:
                 self._look_closely(None)

@@ -4,14 +4,17 @@ from django.conf import settings
 from django.db import models
 
 from practice.models.tasks import Task
+from practice.models.work import Leased
 from practice.querysets import DatasetQuerySet
 
 
-class Dataset(models.Model):
+class Dataset(Leased):
     """A set of episodes of one task that grows and shrinks; `DatasetVersion` freezes it.
 
     What was imported brings its own episodes: the good ones become rows, bad ones stand in the report, and an uploaded
     original is kept unchanged. A selection has none of its own: it is a filter over the task's episodes.
+
+    What is awaited under its lease is validation, and once it is ready the measurement of its quality.
     """
 
     class Kind(models.TextChoices):
@@ -50,9 +53,6 @@ class Dataset(models.Model):
     episodes_kept = models.PositiveIntegerField(default=0)
     episodes_refused = models.PositiveIntegerField(default=0)
     frames = models.PositiveBigIntegerField(default=0)
-    lease_owner = models.CharField(max_length=64, blank=True)
-    lease_expires_at = models.DateTimeField(null=True, blank=True)
-    """When its job is sent again: validation, or once it is ready the measurement of its quality. Null: nothing is awaited."""
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )

@@ -4,10 +4,11 @@ from django.conf import settings
 from django.db import models
 
 from practice.models.datasets import DatasetVersion
+from practice.models.work import Leased
 from practice.querysets import ExportQuerySet
 
 
-class Export(models.Model):
+class Export(Leased):
     """One .zip, written by a job and kept for download; where asked for, pushed to the Hub as well."""
 
     class State(models.TextChoices):
@@ -31,8 +32,6 @@ class Export(models.Model):
     pushed_url = models.CharField(max_length=300, blank=True)
     error = models.TextField(blank=True)
     """One sentence when it failed."""
-    lease_owner = models.CharField(max_length=64, blank=True)
-    lease_expires_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )

@@ -5,10 +5,11 @@ from django.db import models
 
 from practice.models.checkpoints import Checkpoint
 from practice.models.tasks import Task
+from practice.models.work import Leased
 from practice.querysets import VisibleQuerySet
 
 
-class Transfer(models.Model):
+class Transfer(Leased):
     """What both have: a state, a lease, a person, and a sentence where it failed."""
 
     class State(models.TextChoices):
@@ -20,8 +21,6 @@ class Transfer(models.Model):
     state = models.CharField(max_length=8, choices=State.choices, default=State.QUEUED)
     error = models.TextField(blank=True)
     """One sentence when it failed."""
-    lease_owner = models.CharField(max_length=64, blank=True)
-    lease_expires_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )

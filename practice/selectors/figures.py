@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from practice.models import Run
+from practice.selectors.points import points_of, thin
 
 Axis = Literal["env_steps", "iteration", "minutes"]
 Figure = dict[str, Any]
@@ -13,8 +14,6 @@ AXES: dict[Axis, str] = {
     "iteration": "iteration",
     "minutes": "minutes of work",
 }
-MOST_POINTS = 600
-"""A curve of more points is thinned to about this many: a panel has no more pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,11 +198,13 @@ def curves(run: Run, *, axis: str = "", start: float | None = None) -> dict[str,
     """
     allowed = axes_of(run)
     chosen = next((a for a in allowed if a == axis), allowed[0])
-    points = list(run.points.values_list("iteration", "env_steps", "seconds", "values"))
+    charts = charts_of(run)
+    sparse = [series.key for chart in charts for series in chart.series if series.sparse]
+    points = points_of(run, sparse=sparse)
     places = [_place(chosen, *point[:3]) for point in points]
     values = [point[3] for point in points]
     words = axis_words(run, chosen)
-    return {chart.id: _figure(chart, words, places, values, start) for chart in charts_of(run)}
+    return {chart.id: _figure(chart, words, places, values, start) for chart in charts}
 
 
 def _place(axis: Axis, iteration: int, env_steps: int, seconds: float) -> float:
@@ -252,7 +253,7 @@ def _traces(
     series: Series, chart: Chart, places: Sequence[float], values: Sequence[dict[str, float]]
 ) -> list[dict[str, Any]]:
     known = [(x, v) for x, v in zip(places, values, strict=True) if v.get(series.key) is not None]
-    known = _thin(known)
+    known = thin(known)
     if not known:
         return []
     scale = 100 if chart.share else 1
@@ -289,11 +290,3 @@ def _band(
     }
     upper = {**edge, "y": list(high)}
     return [upper, {**edge, "y": list(low), "fill": "tonexty", "fillcolor": f"{colour}/0.16"}]
-
-
-def _thin(
-    known: list[tuple[float, dict[str, float]]],
-) -> list[tuple[float, dict[str, float]]]:
-    """Every k-th point counted from the newest, so that the newest always stays."""
-    step = -(-len(known) // MOST_POINTS)
-    return known[::-1][::step][::-1] if step > 1 else known

@@ -1,7 +1,7 @@
 """Datasets that lie on the server, in folders that an administrator has allowed (EFM_IMPORT_FOLDERS)."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,10 +68,11 @@ def find_folder(given: str) -> Path:
     return folder
 
 
-def stray_file(folder: Path) -> str | None:
-    """The first file of a dataset that a link brings in from outside the allowed folders."""
+def stray_file(folder: Path, told: Callable[[], None] = lambda: None) -> str | None:
+    """The first file of a dataset that a link brings in from outside the allowed folders; `told` is called for each file."""
     allowed = allowed_folders()
     for path in _files(folder):
+        told()
         real = path.resolve()
         if not any(real.is_relative_to(place) for place in allowed):
             return path.relative_to(folder).as_posix()

@@ -7,13 +7,12 @@ from django.conf import settings
 from django.db.models import Sum
 
 from practice.models import Run, Task
+from practice.selectors.disk import volume, why_full
 
 
 def blob_volume() -> shutil._ntuple_diskusage:
-    """Total, used and free bytes of the volume of the blobs; a folder not made yet counts as its nearest parent."""
-    folder = Path(settings.EFM_BLOBS).resolve()
-    place = next(p for p in (folder, *folder.parents) if p.exists())
-    return shutil.disk_usage(place)
+    """Total, used and free bytes of the volume of the blobs."""
+    return volume(Path(settings.EFM_BLOBS))
 
 
 def recorded_bytes(task: Task) -> int:
@@ -33,10 +32,5 @@ def why_not_recorded(task: Task) -> str:
             f"Recording is paused: the recordings of {task} take the {quota} MB of its quota. "
             "Raise the quota in the task's settings."
         )
-    free = blob_volume().free
-    if free < settings.EFM_DISK_RESERVE:
-        return (
-            f"Recording is paused: the disk has {free >> 20} MB left, less than the "
-            f"{settings.EFM_DISK_RESERVE >> 20} MB that EFM_DISK_RESERVE_MB keeps free. Make room."
-        )
-    return ""
+    why = why_full(Path(settings.EFM_BLOBS))
+    return f"Recording is paused: {why}. Make room." if why else ""

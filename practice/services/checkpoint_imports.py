@@ -20,6 +20,7 @@ from practice.learning.fitting import check_model_fits
 from practice.learning.outside import try_loading
 from practice.models import Checkpoint, CheckpointImport, Task, User
 from practice.roles import Role, require
+from practice.selectors.disk import check_reserve
 from practice.services import audit, enqueue
 from practice.services.checkpoint_sources import bring
 from practice.services.datasets import check_size, check_task, keep_bytes, temporary_folder
@@ -174,6 +175,7 @@ def _import(row: CheckpointImport, owner: str) -> bool:
     def tell(share: float) -> None:
         IMPORTS.keep(row.pk, owner, progress=share)
         announce(row)
+        check_reserve()
 
     told = now_and_then(tell, TELL_SECONDS)
     with tempfile.TemporaryDirectory(dir=storage.work_folder()) as temporary:

@@ -31,7 +31,7 @@ JOB_NAMES = (
 def enqueue_on_commit(job: str, row_id: int, *, queue: str) -> None:
     """Send the job's message when the transaction commits.
 
-    A broker that does not answer loses nothing: the row says "queued", and the beat job sends the message again.
+    A broker that does not answer loses nothing: the row says "queued", and a worker sends the message again.
     """
     transaction.on_commit(lambda: send(job, row_id, queue=queue), robust=True)
 

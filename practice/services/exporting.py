@@ -17,6 +17,7 @@ from practice.episodes.lerobot_write import zip_folder
 from practice.errors import InvalidError, LeaseLostError
 from practice.models import Dataset, DatasetVersion, Export, User
 from practice.roles import Role, require
+from practice.selectors.disk import check_reserve
 from practice.services import audit, enqueue
 from practice.services.datasets import announce
 from practice.services.export_files import check_exportable, write_version
@@ -110,12 +111,16 @@ def write_export(export_id: int) -> None:
     except (EpisodesError, LearningError) as error:
         _conclude(export, owner, state=Export.State.FAILED, error=str(error))
     except OSError as error:
-        reason = f"The file could not be written: {error.strerror or error}."
+        reason = f"The file could not be written: {error.strerror or error}; make room and export it again."
         _conclude(export, owner, state=Export.State.FAILED, error=reason)
 
 
 def _write(export: Export, owner: str) -> None:
-    tell = now_and_then(lambda share: _hold(export, owner, share), TELL_SECONDS)
+    def hold(share: float) -> None:
+        _hold(export, owner, share)
+        check_reserve()
+
+    tell = now_and_then(hold, TELL_SECONDS)
     version = export.version
     with tempfile.TemporaryDirectory(dir=storage.work_folder()) as temporary:
         folder, packed = Path(temporary) / "dataset", Path(temporary) / "dataset.zip"
@@ -127,12 +132,14 @@ def _write(export: Export, owner: str) -> None:
             progress=lambda done: tell(PACKED * done / total),
         )
         _hold(export, owner, PACKED, PATIENCE)
+        # Packing does not compress, so that it takes as much again.
+        check_reserve(sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()))
         zip_folder(folder, packed)
         _hold(export, owner, PUSHED, PATIENCE)
         url, error = _push(export, folder)
         _hold(export, owner, PUSHED, PATIENCE)  # the last look before a blob is stored
         key = storage.export_key(export.pk)
-        storage.blobs().put(key, packed)
+        storage.blobs().adopt(key, packed)
         facts = {"blob_key": key, "size_bytes": packed.stat().st_size, "pushed_url": url}
     kept = _conclude(export, owner, state=Export.State.READY, error=error, **facts)
     if not kept:

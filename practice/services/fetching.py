@@ -1,6 +1,5 @@
 """The files of an import, wherever it comes from: unpacked, where they lie, or from the Hub."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +13,7 @@ from practice.episodes.hub_fetch import Hub, HubDataset
 from practice.episodes.report import Finding
 from practice.errors import InvalidError
 from practice.models import Dataset
+from practice.selectors.disk import room
 from practice.selectors.folders import find_folder, stray_file
 
 Told = Callable[[float], None]
@@ -79,7 +79,7 @@ class _Folder:
             folder = find_folder(self._path)
         except InvalidError as error:
             raise DatasetError(self._path, f"cannot be read here: {error}") from error
-        stray = stray_file(folder)
+        stray = stray_file(folder, lambda: told(0.0))
         if stray is not None:
             raise DatasetError(stray, "is a link to a file outside the allowed folders")
         told(1.0)
@@ -137,7 +137,7 @@ def check_room(repo: str, size: int) -> None:
     if size > most:
         reason = f"has {size >> 20} MB, more than the {most >> 20} MB that EFM_UPLOAD_MB allows"
         raise DatasetError(repo, reason)
-    free = shutil.disk_usage(settings.EFM_VAR).free - settings.EFM_DISK_RESERVE
+    free = room(Path(settings.EFM_VAR))
     if size > free:
         reason = f"has {size >> 20} MB; the disk has {max(free, 0) >> 20} MB for it"
         raise DatasetError(repo, reason)

@@ -46,16 +46,15 @@ def prune() -> int:
 
 
 def _prune_resume_points() -> int:
-    needed = set(Run.objects.exclude(resume_key="").values_list("resume_key", flat=True))
+    files = {key: match for key in blobs().list("runs/") if (match := _RESUME.match(key))}
+    # A running process may have written a resume point that its row does not name yet. Asked after the files, and before
+    # what rows name: a run that began meanwhile counts as busy, and what one that ended meanwhile has committed is named.
     busy = set(Run.objects.filter(state=Run.State.RUNNING).values_list("pk", flat=True))
-    removed = 0
-    for key in list(blobs().list("runs/")):
-        match = _RESUME.match(key)
-        # A running process may have written a resume point that its row does not name yet.
-        if match and key not in needed and int(match.group(1)) not in busy:
-            blobs().delete(key)
-            removed += 1
-    return removed
+    needed = set(Run.objects.exclude(resume_key="").values_list("resume_key", flat=True))
+    gone = [key for key, m in files.items() if int(m.group(1)) not in busy and key not in needed]
+    for key in gone:
+        blobs().delete(key)
+    return len(gone)
 
 
 def _prune_films() -> int:

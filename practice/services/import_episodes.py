@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 from practice import storage
@@ -34,14 +35,13 @@ def store_episodes(
     """
     action = embodiment(dataset.task.embodiment).spec.action
     ranges = RangeCheck(action.names, action.low, action.high, action.unit)
-    total = max(1, report.totals.kept_frames)
     refused: list[Finding] = []
     recorded = read_episodes(
         folder,
         report,
         expect=expected_of(dataset),
         refused=refused.append,
-        progress=lambda done, _: told(_READ * min(1.0, done / total)),
+        progress=lambda done, total: told(_READ * done / max(total, 1)),
     )
     rows: list[Episode] = []
     for number, group in enumerate(_groups(recorded)):
@@ -79,6 +79,18 @@ def _store_shard(
         )
         for episode, lying in zip(group, slices, strict=True)
     ]
+
+
+def drop_shards(dataset: Dataset) -> None:
+    """Remove what an import that failed has stored, which may be most of what fills the disk.
+
+    Videos are left to housekeeping: other imports may have found them here.
+    """
+    for number in count():
+        key = storage.dataset_shard_key(dataset.pk, number)
+        if not storage.blobs().exists(key):
+            return
+        storage.blobs().delete(key)
 
 
 def _groups(episodes: Iterator[Recorded]) -> Iterator[list[Recorded]]:

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from models_store.errors import LearningError
 from practice import storage
 from practice.episodes.errors import EpisodesError
 from practice.episodes.lerobot_meta import Dataset as OpenedDataset
@@ -17,11 +18,12 @@ from practice.episodes.lerobot_validate import validate_dataset
 from practice.episodes.report import DatasetReport, Finding, Totals, whole_dataset
 from practice.errors import LeaseLostError
 from practice.models import Dataset, Episode
+from practice.selectors.disk import check_reserve
 from practice.selectors.mapping import expected_of, needs_a_person
 from practice.services import enqueue
 from practice.services.datasets import QUALITY_PATIENCE, announce
 from practice.services.fetching import source_of
-from practice.services.import_episodes import store_episodes
+from practice.services.import_episodes import drop_shards, store_episodes
 from practice.services.work import DATASETS, now_and_then
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,8 @@ def import_dataset(dataset_id: int) -> None:
         _import(dataset, owner)
     except LeaseLostError as error:
         log.warning("%s", error)
+    except LearningError as error:  # such as a robot that is no longer declared
+        _conclude(dataset, owner, whole_dataset(dataset.name, str(error)), [])
     except OSError as error:  # such as a full disk, which no later attempt would find emptier
         reason = f"could not be stored: {error.strerror or error}; make room and try again"
         _conclude(dataset, owner, whole_dataset(dataset.name, reason), [])
@@ -138,6 +142,7 @@ def _conclude(dataset: Dataset, owner: str, report: DatasetReport, rows: list[Ep
     else:
         held.state = Dataset.State.FAILED
         held.error = str(report.error or "No episode is fit to be kept; the report says why.")
+        drop_shards(held)  # under the row's lock: nobody can be trying again yet
     held.save()
     announce(held)
 
@@ -150,11 +155,12 @@ def _for_the_row(report: DatasetReport) -> dict[str, Any]:
 
 
 def _teller(dataset: Dataset, owner: str) -> Callable[[float], None]:
-    """A callback that stores progress now and then, and renews the lease with it."""
+    """A callback that now and then stores progress, which renews the lease, and stops before the disk is full."""
 
     def tell(share: float) -> None:
         DATASETS.keep(dataset.pk, owner, progress=share)
         dataset.progress = share
         announce(dataset)
+        check_reserve()
 
     return now_and_then(tell, TELL_SECONDS)

@@ -36,6 +36,7 @@ def map_dataset(
         mapping=view.fit.mapping,
         accept_rate=any_rate,
         progress=0.0,
+        attempts=0,
         lease_expires_at=timezone.now() + LEASE,
     )
     if not going_on:

@@ -109,6 +109,7 @@ def retry_import(dataset: Dataset, *, by: User) -> None:
         state=Dataset.State.QUEUED,
         progress=0.0,
         error="",
+        attempts=0,
         lease_owner="",
         lease_expires_at=timezone.now() + LEASE,
     )

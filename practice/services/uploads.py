@@ -6,19 +6,19 @@ under a lock on the row. So whatever dies, the sender goes on from `received`.
 
 import hashlib
 import os
-import shutil
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import PurePosixPath
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
+from django.db.models import F, Sum
 from django.utils import timezone
 
 from practice.errors import ConflictError, InvalidError, MissingError, TooLargeError
 from practice.models import Task, Upload, User
 from practice.roles import Role, require
+from practice.selectors.disk import room
 from practice.services.datasets import check_receivable, check_size, receive_file
 from practice.storage import partial_upload, partial_uploads
 
@@ -45,6 +45,7 @@ def begin(
         raise ConflictError(
             f"You have {UNFINISHED} unfinished uploads; finish or delete one of them first."
         )
+    promised = _promised()
     upload = Upload.objects.create(
         task=task,
         person=by,
@@ -56,7 +57,7 @@ def begin(
     )
     place = partial_upload(upload.pk)
     place.parent.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(place.parent).free - settings.EFM_DISK_RESERVE
+    free = room(place.parent) - promised
     if size > free:
         raise TooLargeError(
             f"{filename!r} needs {size >> 20} MB and the server's disk has {max(free, 0) >> 20} MB for it; ask whoever runs it.",
@@ -64,6 +65,12 @@ def begin(
         )
     place.touch(mode=0o600)
     return upload
+
+
+def _promised() -> int:
+    """Bytes that uploads under way, whoever sends them, may still bring."""
+    under_way = Upload.objects.unfinished().filter(expires_at__gt=timezone.now())
+    return int(under_way.aggregate(left=Sum(F("size") - F("received")))["left"] or 0)
 
 
 def append(upload_id: UUID, offset: int, pieces: Iterable[bytes], *, by: User) -> Upload:

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import resolve_url
 from django_htmx.middleware import HtmxDetails
 
-from practice.errors import PracticeError
+from practice.errors import InvalidError, PracticeError
 from practice.models import User
 from practice.roles import Role, require
 from practice.web import errors
@@ -54,11 +54,18 @@ def _guard(view: View[P], needed: Role) -> Guarded[P]:
         page_request = cast(PageRequest, request)
         try:
             require(page_request.user, needed)
+            _check_query(request)
             return view(page_request, *args, **kwargs)
         except PracticeError as error:
             return errors.answer(request, error)
 
     return cast("Guarded[P]", guarded)
+
+
+def _check_query(request: HttpRequest) -> None:
+    """Raises InvalidError where the address asks for what no row can hold."""
+    if any("\x00" in value for values in request.GET.lists() for value in values[1]):
+        raise InvalidError("The address holds a NUL byte (%00); write it without.")
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponseBase:

@@ -1,7 +1,7 @@
 // Bring parts of a page up to date without disturbing it: what did not change is not touched, so focus, selection, open
 // details and scroll positions stay, and nothing flickers.
 //   await refresh(url)          fetches the page's parts; each element with an id takes the place of the one with that id
-//   atMostEvery(ms, run)        a function that runs at once, then not again before `ms` have passed; the last call is never lost
+//   atMostEvery(ms, run)        a function that runs at once, then not again before `ms` have passed or while it still runs; the last call is never lost
 
 const OURS = new Set(["aria-selected", "open", "style", "data-following", "aria-keyshortcuts"]); // set by scripts or people, not by the server
 
@@ -74,17 +74,29 @@ function morphChildren(here, wanted) {
   for (const rest of old.slice(at)) rest.remove();
 }
 
-/** A function that calls `run` at most once per `ms`; a call in between is made up for at the end. */
+/** A function that calls `run` at most once per `ms`, and never while the last call is at work; a call in between is made up for at the end. */
 export function atMostEvery(ms, run) {
   let last = -Infinity;
-  let timer = 0;
+  let wanted = false;
+  let busy = false;
+
+  const plan = () => setTimeout(work, Math.max(0, last + ms - performance.now()));
+
+  async function work() {
+    wanted = false;
+    busy = true;
+    last = performance.now();
+    try {
+      await run();
+    } finally {
+      busy = false;
+      if (wanted) plan();
+    }
+  }
+
   return () => {
-    if (timer) return;
-    const wait = Math.max(0, last + ms - performance.now());
-    timer = setTimeout(() => {
-      timer = 0;
-      last = performance.now();
-      run();
-    }, wait);
+    if (wanted) return;
+    wanted = true;
+    if (!busy) plan();
   };
 }

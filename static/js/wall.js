@@ -83,11 +83,24 @@ class Wall {
       const group = this.#groups.get(note.run);
       if (group) Object.assign(group, { state: note.state, frames: note.frames });
     } else if (note.type === "runs") {
-      for (const run of note.runs) this.#group(run.id, run.name).state = run.state;
-      if (note.runs.length) document.querySelector("[data-wall-empty]")?.remove();
+      this.#follow(note.runs);
     } else if (note.type === "error") {
       console.warn(note.text);
     }
+  }
+
+  /** What is over keeps its last pictures until others take their place, or while somebody looks at one closely. */
+  #follow(runs) {
+    for (const run of runs) this.#group(run.id, run.name).state = run.state;
+    const running = new Set(runs.map(({ id }) => id));
+    for (const [id, group] of this.#groups) {
+      if (running.has(id)) continue;
+      group.state = "over";
+      if (!runs.length || this.#focus?.run === id) continue;
+      group.element.remove();
+      this.#groups.delete(id);
+    }
+    if (runs.length) document.querySelector("[data-wall-empty]")?.remove();
   }
 
   #group(run, name = `Run ${run}`) {

@@ -90,6 +90,7 @@ def test_the_download_is_made_piece_by_piece(db: None, monkeypatch: pytest.Monke
         assert archive.read("model.safetensors") == WEIGHTS
 
 
+@pytest.mark.django_db
 def test_a_download_streams_under_asgi() -> None:
     asked: list[int] = []
 

@@ -17,6 +17,7 @@ from practice.models import Dataset, Task, Upload, User
 from practice.services import uploads
 from practice.services.housekeeping import prune
 from tests.api.conftest import Answer, Api
+from tests.disks import leave_room
 from tests.factories import make_task
 
 CONTENT = os.urandom(3 << 20)
@@ -137,6 +138,22 @@ def test_a_file_larger_than_the_disk_is_refused(
     assert answer.status == 413
     assert "0 MB for it" in answer.error["message"]
     assert nothing_is_left()
+
+
+def test_uploads_under_way_are_counted_against_the_disk(
+    operator: Api, admin: Api, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_room(monkeypatch, lambda: 3 * len(CONTENT) // 2)
+    first = begun(operator, task)
+    refused = begin(admin, task)
+    assert refused.status == 413
+    assert "needs 3 MB and the server's disk has 1 MB for it" in refused.error["message"]
+    half = len(CONTENT) // 2
+    append(operator, first, 0, CONTENT[:half])  # which this disk does not feel
+    assert begin(admin, task, size=half).status == 201
+    assert begin(admin, task, size=half + 2).status == 413
+    Upload.objects.update(expires_at=timezone.now())
+    assert begin(admin, task).status == 201, "nothing comes any more of those that waited too long"
 
 
 def test_more_bytes_than_announced_are_refused(operator: Api, task: Task) -> None:

@@ -1,6 +1,9 @@
 """What every answer carries, and the pages of the composition itself: health, metrics, static files."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 import redis
@@ -10,6 +13,21 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from practice.models import User
+
+
+def test_the_web_process_shares_few_connections_to_the_database() -> None:
+    code = (
+        "import uvicorn, efmweb.web;"
+        "uvicorn.run = lambda *_, **__: None;"
+        "efmweb.web.main(['--host', 'localhost', '--port', '1']);"
+        "from django.conf import settings;"
+        "print(settings.DATABASES['default']['OPTIONS']['pool']['max_size'])"
+    )
+    apart = {name: value for name, value in os.environ.items() if name != "EFM_DB_POOL"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=apart, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.returncode) == ("8\n", 0), done.stderr
 
 
 @pytest.mark.django_db

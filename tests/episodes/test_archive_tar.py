@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from practice.episodes import archive_tar
 from practice.episodes.archive import ArchiveLimits, unpack
 from practice.episodes.errors import ArchiveError
 from practice.episodes.intake import take_in
@@ -72,6 +73,21 @@ def test_unpacks_what_a_dataset_needs_and_names_the_rest(
         ("._shadow.json", "info"),
     }
     assert all(0 < done <= whole == archive.stat().st_size for done, whole in seen)
+
+
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz"])
+@pytest.mark.parametrize("member", ["videos/a.mp4", "left-out.bin"])
+def test_a_large_member_is_told_of_piece_by_piece(
+    tmp_path: Path, into: Path, name: str, member: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive_tar, "CHUNK", 20_000)
+    archive = make(tmp_path / name, (member, os.urandom(1_000_000)))
+    told: list[tuple[int, int]] = []
+    unpack(archive, into, progress=lambda *at: told.append(at))
+    assert len(told) == 50
+    assert told == sorted(told)
+    assert told[0][0] < 0.1 * told[0][1]
+    assert told[-1][0] > 0.9 * told[-1][1]
 
 
 def test_a_dataset_is_taken_in_from_a_tar(tmp_path: Path) -> None:

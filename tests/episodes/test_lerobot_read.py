@@ -11,6 +11,7 @@ from practice.episodes.lerobot_meta import open_dataset
 from practice.episodes.lerobot_read import read_episodes
 from practice.episodes.lerobot_rows import scan
 from practice.episodes.lerobot_validate import validate_dataset
+from practice.episodes.report import Finding
 from tests.episodes.golden import DATA, FPS, INSTRUCTIONS, Golden
 
 
@@ -97,6 +98,20 @@ def test_batches_do_not_change_what_is_read(
     np.testing.assert_array_equal(read_arrays(root, report).action, whole.action)
     episodes = list(read_episodes(root, report))
     np.testing.assert_array_equal(np.concatenate([e.action for e in episodes]), whole.action)
+
+
+def test_progress_counts_what_is_kept_and_is_told_of_every_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = Golden().write(tmp_path)
+    report = validate_dataset(root)
+    refused = [Finding("error", DATA, "is not wanted", episode) for episode in range(3)]
+    monkeypatch.setattr("practice.episodes.lerobot_rows._BATCH_ROWS", 1)
+    told: list[tuple[int, int]] = []
+    list(read_episodes(root, report.refusing(refused), progress=lambda *at: told.append(at)))
+    assert [done for done, _ in told].count(0) >= 13, "the rows of three episodes are passed over"
+    assert told == sorted(told)
+    assert told[-1] == (7, 7)
 
 
 def test_other_ways_to_store_the_same_numbers(tmp_path: Path) -> None:

@@ -90,6 +90,19 @@ def test_v2_with_one_episode_in_a_file(tmp_path: Path, version: str, codec: str)
         shows(episode, golden, WRIST, number)
 
 
+def test_progress_is_told_of_every_frame_and_never_falls(tmp_path: Path) -> None:
+    golden = add_films(Golden())
+    root = write_v3(tmp_path, golden)
+    told: list[tuple[int, int]] = []
+    until = [0]
+    read = read_episodes(root, validate_dataset(root), progress=lambda *at: told.append(at))
+    until.extend(len(told) for _ in read)
+    # All episodes lie in one batch of rows: whoever waits for its end may wait for hours.
+    assert (np.diff(until) > 2 * np.array(golden.lengths)).all(), "two cameras"
+    assert told == sorted(told)
+    assert told[-1] == (60, 60), "20 rows, and their frames of two cameras"
+
+
 def test_flat_arrays_have_them_too(tmp_path: Path) -> None:
     root = write_v3(tmp_path, add_films(Golden(), [TOP]))
     arrays = read_arrays(root, validate_dataset(root))

@@ -9,7 +9,7 @@ from channels.db import database_sync_to_async
 from django.conf import settings
 
 from practice.frames.connect import live_keys
-from practice.live import hub
+from practice.live import hub, pictures
 from practice.live.pictures import PicturesConsumer
 from practice.models import Run, User
 from tests.factories import make_run, make_running
@@ -147,6 +147,37 @@ async def test_without_a_run_all_that_are_running_are_shown(
     await in_database(Run.objects.filter(pk=second.pk).update)(state=Run.State.SUCCEEDED)
     await socket.hear(lambda words: len(words.get("runs", ())) == 1)
     await socket.disconnect()
+
+
+async def test_two_looks_at_once_leave_each_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[int] = []
+
+    class SlowHubs:
+        async def leave(self, run: int, _viewer: object) -> None:
+            await asyncio.sleep(0.02)
+            left.append(run)
+
+    async def none_shown(_person: object, _asked: int | None) -> list[dict[str, Any]]:
+        return []
+
+    monkeypatch.setattr(pictures, "runs_shown", none_shown)
+    monkeypatch.setattr(pictures, "hubs", lambda _state_of: SlowHubs())
+    consumer = PicturesConsumer()
+    consumer._watching = {run: hub.RunHub.__new__(hub.RunHub) for run in (1, 2)}
+    await asyncio.gather(consumer._look(), consumer._look())
+    assert sorted(left) == [1, 2]
+
+
+async def test_a_socket_whose_part_has_failed_is_closed(
+    vera: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_self: PicturesConsumer) -> None:
+        raise KeyError(7)
+
+    monkeypatch.setattr(PicturesConsumer, "_refresh", fail)
+    socket = await Socket.of("/ws/live/", vera)
+    await socket.hear(lambda words: words["type"] == "runs")
+    assert await socket.closed() == (1013, "The server failed at this; try again.")
 
 
 async def test_the_last_viewer_to_leave_ends_the_hub(vera: User) -> None:

@@ -23,6 +23,8 @@ def test_put_open_list_delete(tmp_path: Path) -> None:
     assert store.path("runs/8/b.bin").read_bytes() == b"from a path"
     assert list(store.list()) == ["runs/7/a.bin", "runs/8/b.bin"]
     assert list(store.list("runs/8/")) == ["runs/8/b.bin"]
+    assert list(store.list("runs/8")) == ["runs/8/b.bin"]
+    assert list(store.list("exports/")) == []
     store.delete("runs/7/a.bin")
     store.delete("runs/7/a.bin")
     assert not store.exists("runs/7/a.bin")
@@ -79,3 +81,22 @@ def test_a_file_on_another_disk_is_copied(tmp_path: Path, monkeypatch: pytest.Mo
     store = DiskBlobStore(tmp_path / "blobs")
     store.adopt("uploads/file.zip", source)
     assert store.path("uploads/file.zip").read_bytes() == b"whole"
+
+
+def test_a_list_looks_into_the_folder_that_is_asked_for_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = DiskBlobStore(tmp_path)
+    for key in ("runs/7/a.bin", "checkpoints/ab/model.bin"):
+        store.put(key, io.BytesIO(b"x"))
+    seen: list[Path] = []
+    honest = Path.rglob
+
+    def watched(place: Path, pattern: str) -> list[Path]:
+        found = list(honest(place, pattern))
+        seen.extend(found)
+        return found
+
+    monkeypatch.setattr(Path, "rglob", watched)
+    assert list(store.list("runs/")) == ["runs/7/a.bin"]
+    assert all(path.is_relative_to(tmp_path / "runs") for path in seen)

@@ -29,6 +29,20 @@ async def test_pieces_come_in_order_and_none_too_many(
     assert response.headers["Content-Length"] == str(last + 1 - first)
 
 
+@pytest.mark.parametrize("asgi", [True, False])
+def test_a_download_gives_the_database_back_before_its_first_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asgi: bool
+) -> None:
+    given_back: list[bool] = []
+    monkeypatch.setattr(files, "close_old_connections", lambda: given_back.append(True))
+    (tmp_path / "file.zip").write_bytes(b"many")
+    request = (AsyncRequestFactory() if asgi else RequestFactory()).get("/")
+    files.download(
+        request, tmp_path / "file.zip", tag="t", filename="file.zip", content_type="application/zip"
+    )
+    assert given_back == [True] * asgi
+
+
 BYTES = bytes(range(100))
 
 

@@ -6,7 +6,8 @@ import plotly.graph_objects as go
 import pytest
 
 from practice.models import Run, RunPoint
-from practice.selectors.figures import AXES, MOST_POINTS, axes_of, charts_of, curves, measures_of
+from practice.selectors.figures import AXES, axes_of, charts_of, curves, measures_of
+from practice.selectors.points import FETCHED, MOST_POINTS, points_of
 from tests.factories import make_points, make_run
 
 pytestmark = pytest.mark.django_db
@@ -125,6 +126,26 @@ def test_a_long_curve_is_thinned_and_keeps_its_newest_point() -> None:
     assert len(places) <= MOST_POINTS
     assert places[-1] == count - 1
     assert places == sorted(places)
+
+
+def test_of_a_very_long_run_few_points_are_fetched_and_nothing_rare_is_lost() -> None:
+    run = make_run()
+    count = 20 * FETCHED * MOST_POINTS
+    RunPoint.objects.bulk_create(
+        RunPoint(
+            run=run, iteration=i, env_steps=i, seconds=i,
+            values={"mean_return": i} | ({"eval_success": 0.5} if i % 1_001 == 0 else {}),
+        )
+        for i in range(count)
+    )  # fmt: skip
+    evaluated = set(range(0, count, 1_001))
+    fetched = [point[0] for point in points_of(run, sparse=["eval_success"])]
+    assert fetched == sorted(fetched)
+    assert fetched[-1] == count - 1
+    assert evaluated < set(fetched)
+    assert len(fetched) <= FETCHED * MOST_POINTS + len(evaluated) + 1
+    assert len(drawn(run, "learning", "mean return")["x"]) > MOST_POINTS / 2
+    assert drawn(run, "success", "evaluation, 95 % interval")["x"] == sorted(evaluated)
 
 
 def test_where_it_started_is_a_level_line() -> None:

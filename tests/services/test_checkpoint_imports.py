@@ -24,6 +24,7 @@ from practice.services.checkpoint_imports import (
     receive_checkpoint,
 )
 from practice.services.runs import launch_run
+from tests.disks import leave_room
 from tests.factories import make_checkpoint, make_evaluation, make_task
 from tests.models_store.outside import packed, small
 from tests.services.conftest import Committed
@@ -176,3 +177,13 @@ def test_what_a_dead_worker_left_is_removed_and_what_waits_is_kept(otto: User) -
             os.utime(storage.blobs().path(key), (0, 0))
     housekeeping.prune()
     assert sorted(storage.blobs().list("imports/")) == sorted([waits.upload_key, young])
+
+
+def test_a_checkpoint_is_not_unpacked_onto_the_last_of_the_disk(
+    otto: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_room(monkeypatch, lambda: -1)
+    row = taken(make_task(), packed(small().files), otto)
+    assert row.state == "failed"
+    assert "EFM_DISK_RESERVE_MB keeps free; make room and import it again." in row.error
+    assert not list(storage.blobs().list("checkpoints/"))

@@ -8,17 +8,21 @@ from pathlib import Path
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from practice import storage
 from practice.embodiments.registry import embodiment
+from practice.episodes import lerobot_rows
 from practice.episodes.lerobot_write import write_dataset
 from practice.episodes.recorder import read_episode
 from practice.fleet.dataset import write_demonstrations
 from practice.models import Dataset, Episode, Task, User
 from practice.selectors.mapping import mapping_of
-from practice.services import import_episodes
+from practice.services import import_episodes, importing
 from practice.services.datasets import receive_upload
 from practice.services.importing import import_dataset
+from practice.services.sources import retry_import
+from tests.disks import leave_room
 from tests.episodes.episodes import same_arrays
 from tests.examples import recorded_of
 from tests.factories import make_task
@@ -158,6 +162,55 @@ def test_an_import_whose_worker_fell_silent_is_done_again(
     )
     import_dataset(dataset.pk)
     import_dataset(dataset.pk)  # and its message may come twice
+    assert Episode.objects.count() == 20
+
+
+def test_a_robot_that_is_no_longer_declared_is_said(demonstrations: bytes, otto: User) -> None:
+    dataset = _received(demonstrations, otto)
+    Task.objects.filter(pk=dataset.task_id).update(embodiment="gone")
+    import_dataset(dataset.pk)
+    dataset.refresh_from_db()
+    assert dataset.state == Dataset.State.FAILED
+    assert "Unknown embodiment 'gone'" in dataset.error
+
+
+FULL = (
+    "demos.zip: could not be stored: the disk has 99 MB left, less than the 100 MB that "
+    "EFM_DISK_RESERVE_MB keeps free; make room and try again"
+)
+
+
+@pytest.mark.parametrize("where", ["unpacking", "storing"])
+def test_an_import_stops_before_the_disk_is_full_and_leaves_nothing(
+    demonstrations: bytes,
+    otto: User,
+    *,
+    where: str,
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.EFM_VAR, settings.EFM_DISK_RESERVE = tmp_path / "var", 100 << 20
+    monkeypatch.setattr(importing, "TELL_SECONDS", 0.0)
+    monkeypatch.setattr(import_episodes, "SHARD_EPISODES", 5)
+    dataset = _received(demonstrations, otto)
+    monkeypatch.setattr(lerobot_rows, "_BATCH_ROWS", 100)
+
+    def fills() -> int:
+        shards = list(storage.blobs().list("datasets/"))
+        work = list(storage.work_folder().glob("*/.dataset-*/*"))
+        return -1 if (shards if where == "storing" else work) else 1 << 30
+
+    leave_room(monkeypatch, fills)
+    import_dataset(dataset.pk)
+    dataset.refresh_from_db()
+    assert (dataset.state, dataset.error) == (Dataset.State.FAILED, FULL)
+    assert not Episode.objects.exists()
+    assert not list(storage.blobs().list("datasets/"))
+    assert not list(storage.work_folder().iterdir())
+    leave_room(monkeypatch, lambda: 1 << 30)
+    retry_import(dataset, by=otto)
+    import_dataset(dataset.pk)
     assert Episode.objects.count() == 20
 
 

@@ -61,7 +61,7 @@ def test_what_was_mapped_is_read_under_the_robots_names(folder: Path, otto: User
     rename_features(folder, {OURS: THEIRS})
     dataset = _imported(folder, otto)
     map_dataset(dataset, {OURS: THEIRS}, by=otto)
-    assert dataset.state == "queued"
+    assert (dataset.state, dataset.attempts) == ("queued", 0), "a person's word begins anew"
     assert _again(dataset).state == "ready"
     assert dataset.mapping == {OURS: THEIRS}
     row = dataset.episodes.first()

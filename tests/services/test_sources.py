@@ -14,6 +14,7 @@ from practice.fleet.dataset import write_demonstrations
 from practice.models import Dataset, Task, User
 from practice.selectors.folders import found_datasets
 from practice.services import import_episodes, importing
+from practice.services.fetching import source_of
 from practice.services.importing import import_dataset
 from practice.services.sources import receive_folder, receive_hub, retry_import, stop_import
 from tests.episodes.hub_stand_in import COMMIT, StandInHub
@@ -97,6 +98,16 @@ def test_a_link_leads_nowhere_else(
     dataset = _imported(receive_folder(make_task(), str(inside), by=otto))
     assert dataset.state == "failed"
     assert dataset.error == ("meta/tasks.parquet: is a link to a file outside the allowed folders")
+
+
+def test_looking_for_links_is_told_of_file_by_file(
+    allowed: Path, tmp_path: Path, otto: User
+) -> None:
+    dataset = receive_folder(make_task(), str(allowed), by=otto)
+    told: list[float] = []
+    assert source_of(dataset, tmp_path).tables(told.append) == allowed
+    files = [path for path in allowed.glob("*/**/*") if path.is_file()]
+    assert told == [0.0] * len(files) + [1.0]
 
 
 def test_what_did_not_change_is_not_imported_twice(allowed: Path, otto: User) -> None:

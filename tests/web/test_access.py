@@ -104,6 +104,13 @@ def test_a_refusal_reaches_a_script_as_a_toast(otto: User) -> None:
     assert "nothing to stop" in json.loads(response.headers["HX-Trigger"])["toast"]["text"]
 
 
+@pytest.mark.parametrize("path", ["/runs/", "/datasets/", "/checkpoints/", "/episodes/"])
+def test_an_address_no_row_can_have_is_refused(path: str, vera: User) -> None:
+    response = page_of(vera).get(f"{path}?task=%00")
+    assert response.status_code == 400
+    assert "NUL byte" in response.content.decode()
+
+
 @pytest.mark.parametrize("url", ["/runs/4711/", "/datasets/4711/", "/tasks/nowhere/"])
 def test_what_does_not_exist_is_named(url: str, vera: User) -> None:
     response = page_of(vera).get(url)

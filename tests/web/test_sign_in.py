@@ -104,6 +104,17 @@ def test_looking_at_a_link_does_not_spend_it(vera: User) -> None:
     assert SignInLink.objects.get().used_at is None
 
 
+def test_a_link_that_is_looked_at_stands_in_no_log(
+    vera: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = make_sign_in_link(vera, by=None)
+    with caplog.at_level("INFO"):
+        Client().get(f"/sign-in/{secret}/?next=/")
+    said = [str(record.msg) for record in caplog.records]
+    assert any("/sign-in/[hidden]/" in text for text in said), said
+    assert not any(secret in text for text in said)
+
+
 def test_a_link_signs_in_once(vera: User) -> None:
     url = f"/sign-in/{make_sign_in_link(vera, by=None)}/"
     client = Client()
