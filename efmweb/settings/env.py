@@ -110,7 +110,7 @@ class Environment:
     disk_reserve_megabytes: int = _variable(
         "EFM_DISK_RESERVE_MB",
         2048,
-        "Free megabytes of disk below which frames of practice are no longer recorded, imports and exports fail, and the frame cache makes room.",
+        "Free megabytes of disk below which no frames of practice are recorded, imports and exports fail, and the frame cache makes room.",
     )
     frames_in_memory_megabytes: int = _variable(
         "EFM_FRAMES_IN_MEMORY_MB",
