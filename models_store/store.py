@@ -84,6 +84,8 @@ class DiskBlobStore:
         target = self._checked(key)
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
+        with source.open("rb") as file:
+            os.fsync(file.fileno())
         try:
             os.link(source, partial)
         except OSError:

@@ -70,8 +70,11 @@ class Backbone(nn.Module):
         return int(self.model.get_input_embeddings().weight.shape[1])
 
     def embed(self, ids: Tensor) -> Tensor:
-        """(..., D) of the base's own tokens, as the language model takes them."""
-        values: Tensor = self.model.get_input_embeddings()(ids)
+        """(..., D) of the base's own tokens, as the language model takes them, where its weights are: a base that
+        models share may be on its device before the next of them is made.
+        """
+        table = self.model.get_input_embeddings()
+        values: Tensor = table(ids.to(table.weight.device))
         return values
 
     def see(self, observation: Mapping[str, Tensor], *, newest: bool = False) -> Seen:
@@ -140,10 +143,7 @@ class Backbone(nn.Module):
 
         With a memory, it goes on from what that holds, and adds to it.
         """
-        # Layers that recompute forget what they were to remember, so they do it for gradients alone.
-        learns = self.recomputing and torch.is_grad_enabled() and memory is None
-        if self.model.training != learns:
-            self.model.train(learns)
+        self._recompute(for_gradients=torch.is_grad_enabled() and memory is None)
         given: dict[str, Any] = dict(sequence.kinds)
         if sequence.seen is not None:
             given["mm_encoder_outputs"] = {"image": self._as_model_gave(sequence.seen)}
@@ -159,6 +159,12 @@ class Backbone(nn.Module):
             )
         hidden: Tensor = out.last_hidden_state
         return hidden.to(torch.float32)
+
+    def _recompute(self, *, for_gradients: bool) -> None:
+        """Layers that recompute forget what they were to remember, so they do it for gradients alone."""
+        learns = self.recomputing and for_gradients
+        if self.model.training != learns:
+            self.model.train(learns)
 
     def words(self, instructions: Instructions) -> tuple[Tensor, Tensor]:
         """Each row's instruction as an answer: ids (B, T), padded behind, and (B, T) which of them are there."""
@@ -201,7 +207,8 @@ class Backbone(nn.Module):
         if name in self.spec.previous and not newest:
             frames.insert(0, observation[f"{name}.previous"])
         rows, pictures = len(frames[0]), torch.stack(frames, dim=1).flatten(0, 1)
-        learns = torch.is_grad_enabled() and not self.spec.freeze_vision
+        learns = torch.is_grad_enabled() and self._vision_learns()
+        self._recompute(for_gradients=learns)
         size = len(pictures) if learns else _PICTURES_AT_ONCE
         parts = [self._features(name, part, learns=learns) for part in torch.split(pictures, size)]
         grid = parts[0].grid
@@ -216,6 +223,13 @@ class Backbone(nn.Module):
             None if grid is None else grid[:1].expand(len(frames), -1),
             parts[0].listed,
         )
+
+    def _vision_learns(self) -> bool:
+        """Whether anything that sees is trained now: Stage 2 trains none of it, whatever Stage 1 did."""
+        if self.spec.freeze_vision:
+            return False
+        speaking = {id(one) for one in self.language.parameters()}
+        return any(one.requires_grad and id(one) not in speaking for one in self.model.parameters())
 
     def _features(self, name: str, pictures: Tensor, *, learns: bool) -> Seen:
         """Each of N pictures (N, H, W, 3) as a row of its own."""

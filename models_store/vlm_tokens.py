@@ -44,9 +44,12 @@ class TokenVlm(Vlm):
         bins, every = spec.action_bins, spec.action_bins + spec.steps_to_go_bins
         last = torch.arange(base.vocabulary - every, base.vocabulary)
         # Steps-to-go are said last and never read.
-        self.words = nn.Parameter(
-            self.backbone.embed(last[:bins]).detach().to(torch.float32).clone()
-        )
+        words = self.backbone.embed(last[:bins]).detach().to(torch.float32).clone()
+        picture = self.backbone.image_token - int(last[0])
+        if 0 <= picture < bins:
+            # Whatever looks like the token of a picture is taken for one.
+            words[picture] = self.new_embeddings(1)[0].detach()
+        self.words = nn.Parameter(words)
         self.actor = nn.Parameter(base.head[:bins].clone())
         self.distance = nn.Parameter(base.head[bins:].clone())
 

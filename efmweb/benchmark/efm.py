@@ -91,7 +91,8 @@ def efm(
     with tempfile.TemporaryDirectory() as folder:
         for number, (name, model, config) in enumerate(two_models(size, spec, data, Path(folder))):
             tell(name, number / 2)
-            bench = _Bench(model.to(device), data, spec, config, device)
+            model.to(device).set_precision("auto")  # by what it is on
+            bench = _Bench(model, data, spec, config, device)
             found = bench.train(effort) | bench.act(effort)
             figures |= {f"{name}_{key}": value for key, value in found.items()}
     kind = kind_of(torch.cuda.get_device_name()) if device == "cuda" else "cpu"
@@ -107,13 +108,11 @@ def two_models(
     assert isinstance(compact, CompactSpec)  # noqa: S101
     torch.manual_seed(0)
     model: EFM = CompactEFM(compact, measure(data, compact))
-    model.set_precision("auto")
     yield "compact", model, config
     shape = size_named(size)
     pretrained = _vlm_spec(shape, spec, folder)
     model = make_vlm(pretrained, measure(data, pretrained))
     model.set_recomputing(shape.recompute)
-    model.set_precision("auto")
     yield "vlm", model, config.replace(batch_size=shape.batch, accumulate=shape.accumulate)
 
 

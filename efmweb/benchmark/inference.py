@@ -120,7 +120,8 @@ def inference(
     with tempfile.TemporaryDirectory() as folder:
         for number, (name, model, _) in enumerate(two_models(size, spec, data, Path(folder))):
             tell(name, number / 2)
-            found = measure(model.to(device), data.instructions[0], device, effort)
+            model.to(device).set_precision("auto")  # by what it is on
+            found = measure(model, data.instructions[0], device, effort)
             figures |= {f"{name}_{key}": value for key, value in found.items()}
     return {"figures": figures, "bars": []}
 

@@ -15,6 +15,7 @@ def compute_judgement(judgement: Judgement) -> None:
         LearningError: the checkpoint cannot be read, or looks at what the episode does not have.
     """
     model = load_checkpoint(judgement.reward).build(device())
+    model.set_precision("auto")  # as runs do, lest it disagree with what they recorded
     recorded = episode_arrays(judgement.episode).recorded
     distance, spread = judged(model, recorded, device=device())
     conclude_judgement(judgement, distance=distance.tolist(), spread=spread.tolist())

@@ -36,6 +36,10 @@ log = logging.getLogger(__name__)
 
 COMMIT_SECONDS = 1.0
 """Least time between two commits."""
+COMMIT_SHARE = 0.1
+"""Of the time, what commits may take: those of large models take many seconds, and come less often."""
+COMMIT_SECONDS_MOST = 60.0
+"""And never less often than this, whatever the last one had to wait for."""
 DATABASE_PATIENCE_SECONDS = 600.0
 """How long a commit waits for a database that is away."""
 DISK_PATIENCE_SECONDS = 3600.0
@@ -63,6 +67,7 @@ class Session:
         self._started = time.monotonic()
         self._rate = _Rate(run.iteration, self._started)
         self._recording_paused = False
+        self._pause = COMMIT_SECONDS
         self._clear()
 
     def _clear(self) -> None:
@@ -84,8 +89,8 @@ class Session:
                 self._rest(wish)
                 return
             self._take(self.work.step())
-            if time.monotonic() - self._committed_at >= COMMIT_SECONDS:
-                self._commit()
+            if time.monotonic() - self._committed_at >= self._pause:
+                self._commit_now()
         self._commit(final=True)
         result = self.work.result()
         patiently(lambda: finish_run(self.run.pk, owner=self.owner, result=result))
@@ -111,6 +116,12 @@ class Session:
 
     def _worked(self) -> float:
         return self._seconds + time.monotonic() - self._started
+
+    def _commit_now(self) -> None:
+        began = time.monotonic()
+        self._commit()
+        took = time.monotonic() - began
+        self._pause = min(max(COMMIT_SECONDS, took / COMMIT_SHARE), COMMIT_SECONDS_MOST)
 
     def _commit(self, *, final: bool = False) -> None:
         """Make everything since the last commit durable, files first."""
@@ -205,7 +216,7 @@ def _put_tree(key: str, tree: object) -> None:
     with tempfile.TemporaryDirectory(dir=storage.work_folder()) as folder:
         path = Path(folder) / "state"
         save_tree(path, tree)
-        storage.blobs().put(key, path)
+        storage.blobs().adopt(key, path)
 
 
 def _put_checkpoint(checkpoint: EFMCheckpoint) -> str:

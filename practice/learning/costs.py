@@ -6,10 +6,14 @@ Memory, in bytes, of what lies on the training device at the worst moment:
                  base share it, so policy, anchor and judge of Stage 2 hold it once
     gradients    4 for each trained weight
     moments      8 for each trained weight: Adam's two, float32
+    average      4 for each trained weight, where checkpoints hold a moving average
+    looked       4 for each number seen of the demonstrations, on all sides, where each is looked at once
+    pictures     the demonstrations' own bytes, where they are few enough to be kept in memory
     activations  what autograd keeps for the gradient, counted at a few rows and laid along a line to the rows
                  that one forward sees: batch_size / accumulate
 
-Trained weights are float32 themselves, so there is no further copy of them.
+Trained weights are float32 themselves, so there is no further copy of them. The probe makes up what it
+learns from, so what is kept of the demonstrations comes on top of what it takes.
 """
 
 from __future__ import annotations
@@ -23,6 +27,10 @@ from practice.learning.errors import LearningError
 _GB = 1e9
 _WAYS = "lower batch_size, raise accumulate, set recompute, or choose a larger device"
 _SMALLER = "train adapters (lora_rank above 0) with base_dtype bfloat16, take a smaller model, or choose a larger device"
+_FEWER = (
+    "take fewer demonstrations, lower EFM_FRAMES_IN_MEMORY_MB to have more pictures mapped from disk, "
+    "or choose a larger device"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +59,24 @@ class Memory:
     gradients: int
     moments: int
     activations: int = 0
+    average: int = 0
+    looked: int = 0
+    pictures: int = 0
 
     @property
     def held(self) -> int:
-        """Whatever the batch."""
-        return self.weights + self.gradients + self.moments
+        """Whatever the batch and the demonstrations."""
+        return self.weights + self.gradients + self.moments + self.average
+
+    @property
+    def demonstrations(self) -> int:
+        """What is kept of them."""
+        return self.looked + self.pictures
 
     @property
     def whole(self) -> int:
         """All of it."""
-        return self.held + self.activations
+        return self.held + self.demonstrations + self.activations
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +160,17 @@ class Cost:
 def problem_of(memory: Memory, peak: int, device: str, device_bytes: int, *, rows: int) -> str:
     """Why this does not fit the device, one sentence; "" where it does."""
     if memory.held > device_bytes:
+        what, ways = "Weights, gradients and moments", _SMALLER
+        if memory.average:
+            what, ways = (
+                "Weights, their average, gradients and moments",
+                f"set ema to 0, {_SMALLER}",
+            )
+        return f"{what} alone take {_gb(memory.held)}, {device} has {_gb(device_bytes)}: {ways}."
+    if memory.held + memory.demonstrations > device_bytes:
         return (
-            f"Weights, gradients and moments alone take {_gb(memory.held)}, {device} has "
-            f"{_gb(device_bytes)}: {_SMALLER}."
+            f"What is kept of the demonstrations takes {_gb(memory.demonstrations)} beside the "
+            f"{_gb(memory.held)} of what is trained, {device} has {_gb(device_bytes)}: {_FEWER}."
         )
     if peak > device_bytes:
         return f"{rows} rows at once take {_gb(peak)}, {device} has {_gb(device_bytes)}: {_WAYS}."

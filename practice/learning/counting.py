@@ -8,7 +8,10 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from models_store.efm import LookingEFM
+from practice.embodiments.spec import EmbodimentSpec, is_camera
 from practice.learning.costs import Memory
+from practice.learning.frame_cache import picture_bytes
 
 _MOMENTS = 2
 """Adam's."""
@@ -27,11 +30,33 @@ def trained_of(parameters: Iterable[nn.Parameter]) -> int:
     return sum(one.numel() for one in parameters)
 
 
-def held(models: Sequence[nn.Module], trained: Sequence[nn.Parameter]) -> Memory:
-    """What models hold between them, each shared weight once, and what training adds."""
+def held(
+    models: Sequence[nn.Module], trained: Sequence[nn.Parameter], *, averaged: bool = False
+) -> Memory:
+    """What models hold between them, each shared weight once, and what training adds; `averaged`: with a
+    moving average of what is trained.
+    """
     tensors = {id(one): one for model in models for one in (*model.parameters(), *model.buffers())}
     learned = sum(map(_bytes, trained))
-    return Memory(sum(map(_bytes, tensors.values())), learned, _MOMENTS * learned)
+    return Memory(
+        sum(map(_bytes, tensors.values())), learned, _MOMENTS * learned, average=averaged * learned
+    )
+
+
+def looked(model: LookingEFM, rows: int) -> int:
+    """Bytes of what is seen of so many rows."""
+    return torch.float32.itemsize * model.sight * rows
+
+
+def pictures(spec: EmbodimentSpec, inputs: Sequence[str], rows: int, most: int) -> int:
+    """Bytes of the pictures that are kept in memory of so many rows of demonstrations: all of `inputs`; none
+    where those of all cameras are more than `most`, for then they are mapped from disk.
+    """
+    sensed = {name: f.shape for name, f in spec.observation.items() if not f.privileged}
+    cameras = {name: shape for name, shape in sensed.items() if is_camera(name)}
+    if picture_bytes(cameras, rows) > most:
+        return 0
+    return picture_bytes({n: shape for n, shape in cameras.items() if n in inputs}, rows)
 
 
 def activations(model: nn.Module, learn: Callable[[int], None], rows: int) -> int:

@@ -36,6 +36,9 @@ class Place:
     device_bytes: int = 0
     """Its memory; 0: as much as it says."""
 
+    frames_in_memory: int = 2**30
+    """Bytes of the demonstrations' pictures that a run may keep in memory; more are mapped from disk."""
+
 
 class Estimate:
     """A cost that is being found out."""
@@ -47,21 +50,44 @@ class Estimate:
         self.total = place.device_bytes or self.gauge.total
         self._parameters, self._trainable, self._memory = 0, 0, Memory(0, 0, 0)
 
-    def outline(self, models: Sequence[EFM], trained: Sequence[nn.Parameter]) -> str:
-        """Count; the first model is the one that acts. Gives the problem, if there is one."""
+    def outline(
+        self,
+        models: Sequence[EFM],
+        trained: Sequence[nn.Parameter],
+        *,
+        averaged: bool = False,
+        pictures: int = 0,
+    ) -> str:
+        """Count; the first model is the one that acts, and what is trained may be averaged. `pictures`: bytes kept
+        of the demonstrations. Gives the problem, if there is one.
+        """
         self._parameters = counting.parameters_of(models[0])
         self._trainable = counting.trained_of(trained)
-        self._memory = counting.held(models, trained)
+        held = counting.held(models, trained, averaged=averaged)
+        self._memory = replace(held, pictures=pictures)
         return self._problem()
 
-    def activations(self, model: nn.Module, learn: Callable[[int], None]) -> str:
-        """Count what training keeps. Gives the problem, if there is one."""
+    def activations(
+        self,
+        model: nn.Module,
+        learn: Callable[[int], None],
+        follow: Callable[[], None],
+        *,
+        looked: int = 0,
+    ) -> str:
+        """Count what training keeps, and `follow` once: from the first step of the optimiser on its moments lie
+        there too, whatever is tried. `looked`: bytes of what was seen of the demonstrations. Gives the
+        problem, if there is one.
+        """
         try:
             found = counting.activations(model, learn, self.rows)
+            self._memory = replace(self._memory, activations=found, looked=looked)
+            problem = self._problem()
+            if not problem:
+                follow()
         except torch.OutOfMemoryError:
             return self.ran_out(min(self.rows, counting.FEW[-1]))
-        self._memory = replace(self._memory, activations=found)
-        return self._problem()
+        return problem
 
     def stopwatch(self) -> Stopwatch:
         """Starts now."""
@@ -90,12 +116,11 @@ class Estimate:
     def cost(self, parts: Sequence[Part] = (), *, probed: int = 0, problem: str = "") -> Cost:
         """What was found out."""
         measured = probed >= self.rows
-        peak = self.gauge.peak() if measured else self._memory.whole
-        told = problem or problem_of(
-            self._memory, peak, self.place.name, self.total, rows=self.rows
-        )
+        memory = self._memory
+        peak = self.gauge.peak() + memory.demonstrations if measured else memory.whole
+        told = problem or problem_of(memory, peak, self.place.name, self.total, rows=self.rows)
         return Cost(
-            parameters=self._parameters, trainable=self._trainable, memory=self._memory,
+            parameters=self._parameters, trainable=self._trainable, memory=memory,
             peak_bytes=peak, measured=measured, rows=self.rows, rows_probed=probed,
             device=self.place.name, device_bytes=self.total, steps=self._steps,
             parts=tuple(part for part in parts if part.count), problem=told,

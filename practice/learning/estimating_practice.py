@@ -154,7 +154,7 @@ def _practised(work: SelfImprovement, estimate: Estimate, made: MadeUp, horizon:
     except torch.OutOfMemoryError:
         return estimate.cost(problem=estimate.ran_out(config.num_robots))
     updates = _Updates(config, driver.model, made, looks=ticks.shares_looks)
-    problem = estimate.activations(driver.model, updates.learn)
+    problem = estimate.activations(driver.model, updates.learn, updates.follow)
     if problem:
         return estimate.cost(problem=problem)
     learned, problem = estimate.tried(updates.learn, watch, until=0.1 * watch.left)

@@ -55,6 +55,7 @@ class Exam:
                 f"An exam needs more than {_OTHERS} demonstrations; got {data.num_episodes}."
             )
         self._model = reward.build(device)
+        self._model.set_precision("auto")  # as practice asks it
         spec = reward.spec
         self._rows = Rows(data, device, inputs=spec.inputs, previous=spec.previous, arrival=arrival)
         self._data, self._threshold = data, threshold

@@ -78,6 +78,7 @@ class Counter:
 @pytest.fixture(autouse=True)
 def _commit_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bridge, "COMMIT_SECONDS", 0.0)
+    monkeypatch.setattr(bridge, "COMMIT_SECONDS_MOST", 0.0)
 
 
 def _open(run: Run, work: Work, ears: Ears | None = None) -> Session:
@@ -143,6 +144,20 @@ def test_who_lost_the_lease_writes_nothing_more(otto: User) -> None:
     with pytest.raises(LeaseLostError):
         _open(run, Counter(5, lose)).execute()
     assert list(run.points.values_list("iteration", flat=True)) == [1, 2]
+
+
+@pytest.mark.parametrize(("took", "pause"), [(0.01, 0.1), (2.0, 20.0), (3_600.0, 60.0)])
+def test_commits_that_take_long_come_less_often(
+    took: float, pause: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bridge, "COMMIT_SECONDS_MOST", 60.0)
+    session = _open(make_running(make_run()), Counter(1))
+    clock = iter([100.0, 100.0 + took])
+    monkeypatch.setattr(session, "_commit", lambda: None)
+    monkeypatch.setattr("practice.bridge.session.time.monotonic", lambda: next(clock))
+    session._commit_now()
+    monkeypatch.undo()
+    assert session._pause == pytest.approx(pause)
 
 
 def test_only_the_newest_resume_point_is_kept(otto: User) -> None:
@@ -257,16 +272,19 @@ def test_files_on_their_way_lie_in_the_projects_own_folder(
 
 def _failing(monkeypatch: pytest.MonkeyPatch, code: int, part: str, times: int) -> None:
     """The disk refuses so many files that have `part` in their key."""
-    honest = DiskBlobStore.put
     failed: list[str] = []
 
-    def put(store: DiskBlobStore, key: str, source: Any) -> None:
-        if part in key and len(failed) < times:
-            failed.append(key)
-            raise OSError(code, os.strerror(code))
-        honest(store, key, source)
+    def failing(honest: Any) -> Any:
+        def store(blobs: DiskBlobStore, key: str, source: Any) -> None:
+            if part in key and len(failed) < times:
+                failed.append(key)
+                raise OSError(code, os.strerror(code))
+            honest(blobs, key, source)
 
-    monkeypatch.setattr(DiskBlobStore, "put", put)
+        return store
+
+    for verb in ("put", "adopt"):
+        monkeypatch.setattr(DiskBlobStore, verb, failing(getattr(DiskBlobStore, verb)))
 
 
 @pytest.mark.parametrize("part", ["resume-", "episodes-"])

@@ -90,7 +90,10 @@ def test_what_is_counted_is_what_is_trained(kind: str) -> None:
     assert cost.seconds_low <= cost.seconds <= cost.seconds_high
     assert Cost.from_json(cost.to_json()) == cost
     looks = [part.count for part in cost.parts if part.name == "looks at the demonstrations"]
-    assert looks == ([2] if kind == "heads" else []), "both sides of the mirror, 64 at a time"
+    expected = {"heads": [2], "adapters": [1], "whole": [1]}.get(kind, [])
+    assert looks == expected, (
+        "64 at a time, with a mirror on both sides; a frozen tower looks once too"
+    )
 
 
 def test_policy_anchor_and_judge_share_a_base_with_adapters() -> None:

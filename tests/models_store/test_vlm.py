@@ -106,6 +106,21 @@ def test_what_is_scored_is_what_was_sampled(
     assert len({tuple(one) for one in action.tolist()}) > 1
 
 
+@pytest.mark.parametrize("kind", ["paligemma", "smolvlm", "llava", "qwen2_vl"])
+def test_no_action_is_taken_for_a_picture(kind: str, bases: dict[str, Path]) -> None:
+    """The last tokens of a vocabulary, which become actions, may hold the one that stands for pictures."""
+    config: Any = load_base(spec_of(bases[kind])).model.config
+    picture = int(config.image_token_id)
+    bins = 128 - 11 - picture + 3  # so that it becomes the fourth action
+    model = built(spec_of(bases[kind], readout="tokens", action_bins=bins))
+    fresh = EFMCheckpoint.new(model.spec, NORM, seed=1).build()
+    for one in (model, fresh):
+        assert isinstance(one, Vlm)
+        action = one.centres[:, 3].repeat(2, 1)
+        likelihood, _ = one.score(seen(2), told(0, 1), action)
+        assert torch.isfinite(likelihood).all()
+
+
 def _spoken(answer: ActionDistribution, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Tokens (B, A) and the log p (B,) that each row's were drawn with, as they were drawn."""
     if isinstance(answer, TokenActions):

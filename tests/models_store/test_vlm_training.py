@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from models_store import vlm_backbone
 from models_store.checkpoint import EFMCheckpoint
 from models_store.errors import CheckpointError, LearningError
 from models_store.instructions import Instructions
@@ -124,6 +126,51 @@ def test_recomputing_changes_no_gradient(kind: str, readout: str, bases: dict[st
     assert gradients[0].keys() == gradients[1].keys()
     for name, values in gradients[0].items():
         torch.testing.assert_close(gradients[1][name], values, atol=1e-4, rtol=1e-4)
+
+
+def test_what_sees_recomputes_from_the_first_step_on(bases: dict[str, Path]) -> None:
+    """Whoever computes activations again looks twice at each step, after a validation as well."""
+    model = built(spec_of(bases["smolvlm"], lora_rank=0, freeze_vision=False))
+    model.set_recomputing(True)
+    looked: list[int] = []
+    layer = model.backbone.model.vision_model.encoder.layers[0].self_attn
+    layer.register_forward_hook(lambda *_: looked.append(1))
+
+    def looks(*, learning: bool) -> int:
+        looked.clear()
+        with torch.set_grad_enabled(learning):
+            said = model.steps_to_go(seen(2), told(0, 1)).mean.sum()
+        if learning:
+            said.backward()  # type: ignore[no-untyped-call]
+        return len(looked)
+
+    times = [looks(learning=learning) for learning in (True, True, False, True)]
+    assert times == [2 * times[2], 2 * times[2], times[2], 2 * times[2]]
+
+
+def test_practice_shows_few_pictures_at_once_to_what_it_does_not_train(
+    bases: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vlm_backbone, "_PICTURES_AT_ONCE", 3)
+    model = built(spec_of(bases["smolvlm"], lora_rank=0, freeze_vision=False))
+    sizes: list[int] = []
+    look = model.backbone.model.get_image_features
+
+    def get_image_features(pixel_values: torch.Tensor, **more: Any) -> Any:
+        sizes.append(len(pixel_values))
+        return look(pixel_values=pixel_values, **more)
+
+    monkeypatch.setattr(model.backbone.model, "get_image_features", get_image_features)
+    model.steps_to_go(seen(8), told(*[0] * 8))
+    whole = list(sizes)
+    acting = {id(one) for one in model.policy_parameters()}
+    for parameter in model.parameters():
+        parameter.requires_grad_(id(parameter) in acting)
+    sizes.clear()
+    model.steps_to_go(seen(8), told(*[0] * 8))
+    assert max(whole) >= 8
+    assert max(sizes) == 3
+    assert sum(sizes) == sum(whole)
 
 
 def test_half_precision_is_near_and_what_learns_is_whole(bases: dict[str, Path]) -> None:
