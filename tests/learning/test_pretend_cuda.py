@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from practice.fleet.inference.thinking import Thinker, blank_question
 from practice.learning.config import EvaluationConfig, PracticeConfig, SFTConfig
 from practice.learning.data import Demonstrations
 from practice.learning.evaluation import Evaluation
@@ -95,3 +96,5 @@ def test_both_stages_stay_on_their_device(
     assert all(values.device.type == "cpu" for values in policy.weights.values())
     judged = Evaluation(EVALUATION, policy, learned["reward"], Dots(), task=TASK, device="cuda")
     assert done(judged).result()["episodes"] == 8
+    serving = Thinker(policy.build("cuda"), learned["reward"].build("cuda"), device="cuda")
+    assert len(serving.act([blank_question(serving.features)] * 2)) == 2
