@@ -210,8 +210,10 @@ class _Job:
         )
 
     def _dataset(self) -> Dataset:
-        known = self.task.datasets.filter(created_by=self._person).order_by("pk").first()
-        dataset = known or self._uploaded()
+        known = self.task.datasets.filter(created_by=self._person)
+        # One that failed, for want of room perhaps, must not stand in the way for ever.
+        known = known.exclude(state=Dataset.State.FAILED).order_by("pk")
+        dataset = known.first() or self._uploaded()
         while dataset.state in {Dataset.State.QUEUED, Dataset.State.VALIDATING}:
             self._tell("Demonstrations", 0.5 + 0.5 * dataset.progress, "validating")
             time.sleep(POLL_SECONDS)

@@ -42,10 +42,11 @@ class TokenVlm(Vlm):
         """Seed torch before, or load weights after."""
         super().__init__(spec, normalisation, base)
         bins, every = spec.action_bins, spec.action_bins + spec.steps_to_go_bins
-        last = torch.arange(base.vocabulary - every, base.vocabulary)
+        first = base.vocabulary - every
         # Steps-to-go are said last and never read.
-        words = self.backbone.embed(last[:bins]).detach().to(torch.float32).clone()
-        picture = self.backbone.image_token - int(last[0])
+        words = self.backbone.embed(torch.arange(first, first + bins))
+        words = words.detach().to(torch.float32).clone()
+        picture = self.backbone.image_token - first
         if 0 <= picture < bins:
             # Whatever looks like the token of a picture is taken for one.
             words[picture] = self.new_embeddings(1)[0].detach()

@@ -1,5 +1,6 @@
 """One estimate found out: what the run would work with is read, the device is asked, the answer kept."""
 
+from practice import storage
 from practice.bridge.assembly import device, load_checkpoint, task_facts
 from practice.devices import visible_devices
 from practice.embodiments.registry import embodiment
@@ -20,7 +21,12 @@ def compute_estimate(estimate: Estimate, *, owner: str, seconds: float = PROBE_S
     Raises:
         LearningError, PracticeError: a model, checkpoint or base is missing or damaged.
     """
-    place = Place(device(), visible_devices()[0].name, seconds=seconds)
+    place = Place(
+        device(),
+        visible_devices()[0].name,
+        seconds=seconds,
+        frames_in_memory=storage.frames_in_memory(),
+    )
     conclude_estimate(estimate.pk, owner=owner, cost=_cost(estimate, place))
 
 

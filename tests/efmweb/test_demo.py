@@ -119,6 +119,14 @@ def test_a_second_start_launches_nothing_and_waits_for_nothing(clock: Clock) -> 
     assert outcome.lift_points == 25.0
 
 
+def test_demonstrations_that_failed_are_made_again(clock: Clock) -> None:
+    show()
+    Dataset.objects.update(state=Dataset.State.FAILED)
+    show()
+    states = Dataset.objects.order_by("pk").values_list("state", flat=True)
+    assert list(states) == [Dataset.State.FAILED, Dataset.State.READY]
+
+
 @pytest.mark.parametrize(("paced", "pace"), [(True, 1.0), (False, 0.0)])
 def test_only_the_watched_show_keeps_the_preset_s_pace(
     clock: Clock, paced: bool, pace: float

@@ -69,8 +69,8 @@ def find_out(estimate: Estimate) -> Estimate:
 def on_a_watch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is found out from now on is found out on a device of 50 kB."""
 
-    def place(device: str, _name: str, seconds: float) -> Place:
-        return Place(device, "A watch", seconds, 50_000)
+    def place(device: str, _name: str, *, seconds: float, frames_in_memory: int) -> Place:
+        return Place(device, "A watch", seconds, 50_000, frames_in_memory)
 
     monkeypatch.setattr(estimating, "Place", place)
 

@@ -25,6 +25,9 @@ class MemorySerializer(serializers.Serializer[Any]):
     gradients = serializers.IntegerField()
     moments = serializers.IntegerField()
     activations = serializers.IntegerField()
+    average = serializers.IntegerField(help_text="The moving average of what is trained.")
+    looked = serializers.IntegerField(help_text="What was seen in demonstrations, kept.")
+    pictures = serializers.IntegerField(help_text="Pictures of demonstrations.")
 
 
 class CostSerializer(serializers.Serializer[Any]):
