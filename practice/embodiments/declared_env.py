@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -12,23 +14,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models_store.errors import LearningError
-from practice.embodiments.declaration import RENDER, WHOLE, Declaration
+from practice.embodiments.declaration import RENDER, Declaration
+from practice.embodiments.declared_spaces import ABSENT, at, boxed, check_spaces, shrunk, strange
 from practice.embodiments.gl import choose_gl, draw_without_a_screen
-from practice.embodiments.pixels import shrink
 from practice.embodiments.seeds import mix
-from practice.embodiments.spec import FeatureSpec, is_camera
+from practice.embodiments.spec import is_camera
 
 Row = dict[str, NDArray[Any]]
 """Feature name -> one robot's array."""
 
-_ABSENT = object()
+_MOST_FAILURES = 10
+"""Failed episodes in a row after which an environment is no longer thought to be unlucky."""
+
+log = logging.getLogger(__name__)
+
+
+class _NotFiniteError(Exception):
+    """An observation by this name holds what is no number."""
 
 
 class Lane:
     """One robot's environment, and how it came to where it is: seed, instruction, actions.
 
     Few environments can save their state, so a lane goes on elsewhere by doing the same again. An
-    environment that ends an episode by itself stands still from then on, until it is reset.
+    environment that ends an episode by itself stands still from then on, until it is reset. So does
+    one that fails, as simulators do in single bad episodes; the next reset makes a new one.
     """
 
     def __init__(self, declaration: Declaration) -> None:
@@ -38,63 +48,135 @@ class Lane:
             LearningError: it cannot be made, or is not as declared.
         """
         self._declared = declaration
-        self._env = _make(declaration)
-        check_spaces(self._env, declaration)
-        self._dtype = self._env.action_space.dtype
+        self._env: Any = _made(declaration)
+        """None once it has failed."""
+
         self._row: Row = {}
         self._success = self._ended = False
+        self._failures = 0
+        self.failure: Exception | None = None
+        """What made this episode fail; None where nothing did."""
+
         self.seed = 0
         self.instruction = ""
         self.taken: list[NDArray[np.float32]] | None = None
-        """Actions (A,) since the reset; None before the first."""
+        """Actions (A,) since the reset, also one that failed; None before the first reset."""
 
     def reset(self, seed: int, instruction: str) -> Row:
-        """Start an episode."""
-        option = self._declared.instruction_option
-        seen, _ = self._env.reset(
-            seed=_folded(seed), options=None if option is None else {option: instruction}
-        )
+        """Start an episode.
+
+        Raises:
+            LearningError: the environment fails, and a new one fails again.
+        """
+        if self.taken and self.failure is None:
+            self._failures = 0
         self.seed, self.instruction, self.taken = seed, instruction, []
         self._success = self._ended = False
-        self._row = self._read(seen)
+        self.failure = self._tried(self._start) and self._tried(self._start)
+        if self.failure is not None:
+            when = f"at the start of seed {seed}, and again when it was made anew"
+            raise self.broken(when) from self.failure
         return self._row
 
     def step(self, action: NDArray[Any]) -> tuple[Row, bool]:
-        """One control tick with an action (A,): what is observed, and whether the goal is reached."""
+        """One control tick with an action (A,): what is observed, and whether the goal is reached.
+
+        Raises:
+            LearningError: the environment is not as declared, or fails in too many episodes in a row.
+        """
         assert self.taken is not None, "reset comes first"
         if not self._ended:
             kept = np.array(action, dtype=np.float32)
             self.taken.append(kept)
-            seen, _, terminated, truncated, info = self._env.step(kept.astype(self._dtype))
-            self._row, self._success = self._read(seen), self._told(info)
-            self._ended = bool(terminated or truncated)
+            self.failure = self._tried(partial(self._move, kept))
+            if self.failure is not None:
+                self._stand_still()
         return self._row, self._success
+
+    def replay(self, seed: int, instruction: str, actions: NDArray[np.float32]) -> None:
+        """Come to where actions (T, A) led from a seed; how many episodes failed before is forgotten."""
+        self._failures = 0
+        self.reset(seed, instruction)
+        for action in actions:
+            self.step(action)
+
+    def broken(self, when: str) -> LearningError:
+        """The sentence for an environment whose failure is no accident."""
+        declared = self._declared
+        return LearningError(
+            f"{declared.spec.id}: the simulator {_fault(self.failure)} {when}; correct "
+            f"{declared.make!r} or its kwargs, and see `manage.py check_embodiment "
+            f"{declared.spec.id}`."
+        )
 
     def close(self) -> None:
         """Let go of the environment's windows and files."""
-        self._env.close()
+        if self._env is not None:
+            self._env.close()
+
+    def _start(self) -> None:
+        if self._env is None:
+            self._env = _made(self._declared)
+        option = self._declared.instruction_option
+        options = None if option is None else {option: self.instruction}
+        self._row = self._read(self._env.reset(seed=_folded(self.seed), options=options)[0])
+
+    def _move(self, action: NDArray[np.float32]) -> None:
+        box = self._env.action_space
+        seen, _, terminated, truncated, info = self._env.step(boxed(action, box))
+        row, success = self._read(seen), self._told(info)
+        self._row, self._success, self._ended = row, success, bool(terminated or truncated)
+
+    def _tried(self, do: Callable[[], None]) -> Exception | None:
+        """Do it, or let go of the environment; what it raised. Faults of the declaration are raised."""
+        try:
+            do()
+        except LearningError:
+            raise
+        except Exception as error:  # noqa: BLE001  # every simulator has errors of its own
+            env, self._env = self._env, None
+            if env is not None:
+                with suppress(Exception):  # nobody needs it any more
+                    env.close()
+            return error
+        return None
+
+    def _stand_still(self) -> None:
+        """The episode keeps its last row: one failure is bad luck, many in a row are not."""
+        assert self.taken is not None
+        self._ended = True
+        self._failures += 1
+        log.warning(
+            "%s: the episode of seed %d stands still from step %d on, for the simulator %s.",
+            *(self._declared.spec.id, self.seed, len(self.taken), _fault(self.failure)),
+        )
+        if self._failures >= _MOST_FAILURES:
+            when = f"in the last of {self._failures} failed episodes in a row"
+            raise self.broken(when) from self.failure
 
     def _read(self, seen: Any) -> Row:
         declared = self._declared
         row: Row = {}
         for name, feature in declared.spec.observation.items():
             source = declared.sources[name]
-            value = self._env.render() if source == RENDER else _at(seen, source)
+            value = self._env.render() if source == RENDER else at(seen, source)
             array = np.asarray(value)
             if is_camera(name):
-                row[name] = _shrunk(array, feature, declared, name)
+                row[name] = shrunk(array, feature, declared, name)
             elif array.size == feature.shape[0]:
                 row[name] = array.astype(feature.dtype).reshape(feature.shape)
             else:
-                raise _strange(declared, name, f"gave shape {array.shape}, not {feature.shape}")
+                raise strange(declared, name, f"gave shape {array.shape}, not {feature.shape}")
+            if row[name].dtype.kind == "f" and not np.isfinite(row[name]).all():
+                raise _NotFiniteError(name)
         return row
 
     def _told(self, info: Mapping[str, Any]) -> bool:
         key = self._declared.success_key
         if key is None:
             return False
-        value = _at(info, key)
-        if value is _ABSENT:
+        value = at(info, key)
+        if value is ABSENT:
             known = ", ".join(sorted(map(str, info))) or "nothing"
             raise LearningError(
                 f"{self._declared.spec.id}: the environment's info has no {key!r} after a step; it "
@@ -103,59 +185,11 @@ class Lane:
         return bool(value)
 
 
-def check_spaces(env: Any, declaration: Declaration) -> None:
-    """Whether the environment's spaces are those that were declared.
-
-    Raises:
-        LearningError: they are not; the message says which, and what the environment has.
-    """
-    spec, box = declaration.spec, env.action_space
-    if not isinstance(box, gymnasium.spaces.Box) or box.shape != spec.action.shape:
-        raise LearningError(
-            f"{spec.id}: the environment's actions are {box}; the declaration says a vector of "
-            f"{spec.action.shape[0]} numbers. Only vectors (Box) can be practised with."
-        )
-    least, most = np.array(spec.action.low, np.float32), np.array(spec.action.high, np.float32)
-    if (least < box.low).any() or (most > box.high).any():
-        raise LearningError(
-            f"{spec.id}: action.low and action.high reach past what the environment accepts, from "
-            f"{box.low.tolist()} to {box.high.tolist()}."
-        )
-    for name, feature in spec.observation.items():
-        source = declaration.sources[name]
-        if source != RENDER:
-            _check_feature(declaration, name, feature, _at(env.observation_space, source), env)
-        elif env.render_mode != "rgb_array":
-            raise _strange(
-                declaration, name, 'is drawn by render: add "render_mode": "rgb_array" to kwargs'
-            )
-
-
-def _check_feature(
-    declaration: Declaration, name: str, feature: FeatureSpec, space: Any, env: Any
-) -> None:
-    """One feature against the space it comes from."""
-    source = declaration.sources[name]
-    if space is _ABSENT:
-        known = ", ".join(_leaves(env.observation_space))
-        raise _strange(
-            declaration, name, f"the observation has no {source!r}; features_map may say: {known}"
-        )
-    if getattr(space, "shape", None) is None:
-        raise _strange(declaration, name, f"{source!r} is {space}, which is no array")
-    if is_camera(name):
-        if space.dtype != np.uint8 or _factor(space.shape, feature.shape) is None:
-            raise _strange(declaration, name, _picture_rule(space.shape, feature, space.dtype))
-        return
-    size = int(np.prod(space.shape))
-    if size != feature.shape[0]:
-        raise _strange(
-            declaration,
-            name,
-            f"{source!r} has {size} values (shape {space.shape}); declare [{size}]",
-        )
-    if not np.can_cast(space.dtype, feature.dtype, casting="same_kind"):
-        raise _strange(declaration, name, f"{source!r} holds {space.dtype}, not {feature.dtype}")
+def _made(declaration: Declaration) -> Any:
+    """The environment, held to its declaration."""
+    env = _make(declaration)
+    check_spaces(env, declaration)
+    return env
 
 
 def _make(declaration: Declaration) -> Any:
@@ -182,62 +216,13 @@ def _make(declaration: Declaration) -> Any:
         ) from error
 
 
-def _at(tree: Any, path: str) -> Any:
-    """What a key or a dotted path leads to in nested mappings; a key may itself hold dots."""
-    if path == WHOLE:
-        return tree
-    if not isinstance(tree, Mapping | gymnasium.spaces.Dict):
-        return _ABSENT
-    if path in tree.keys():  # noqa: SIM118  (a space asked with `in` looks for a sample)
-        return tree[path]
-    cuts = [i for i, letter in enumerate(path) if letter == "."]
-    for cut in cuts:
-        if path[:cut] in tree.keys():  # noqa: SIM118
-            found = _at(tree[path[:cut]], path[cut + 1 :])
-            if found is not _ABSENT:
-                return found
-    return _ABSENT
-
-
-def _leaves(space: Any, before: str = "") -> list[str]:
-    """All paths into an observation space."""
-    if not isinstance(space, gymnasium.spaces.Dict):
-        return [before or f'"{WHOLE}"']
-    joined = f"{before}." if before else ""
-    return [leaf for key, part in space.items() for leaf in _leaves(part, f"{joined}{key}")]
-
-
-def _factor(given: tuple[int, ...], wanted: tuple[int, ...]) -> int | None:
-    """How many pixels, each way, make one of the declared picture; None where it does not come out even."""
-    if len(given) != 3 or given[2] != 3:
-        return None
-    factor = max(1, given[0] // wanted[0])
-    return factor if given == (factor * wanted[0], factor * wanted[1], 3) else None
-
-
-def _shrunk(
-    picture: NDArray[Any], feature: FeatureSpec, declaration: Declaration, name: str
-) -> NDArray[np.uint8]:
-    """A picture of the declared size, averaged over squares of pixels."""
-    factor = _factor(picture.shape, feature.shape)
-    if picture.dtype != np.uint8 or factor is None:
-        raise _strange(declaration, name, _picture_rule(picture.shape, feature, picture.dtype))
-    shrunk = np.empty(feature.shape, dtype=np.uint8)
-    shrink(picture, shrunk)
-    return shrunk
-
-
-def _picture_rule(given: tuple[int, ...], feature: FeatureSpec, dtype: Any) -> str:
-    return (
-        f"gives {given} of {dtype}; it must be uint8 (height, width, 3), {feature.shape} or a whole "
-        f"multiple of it, which is averaged"
-    )
-
-
 def _folded(seed: int) -> int:
     """Some environments take 32 bits at most; small seeds stay what they are."""
     return seed if seed < 2**32 else int(mix(np.array([seed], dtype=np.uint64))[0] >> np.uint64(32))
 
 
-def _strange(declaration: Declaration, name: str, what: str) -> LearningError:
-    return LearningError(f"{declaration.spec.id}: {name}: {what}.")
+def _fault(error: Exception | None) -> str:
+    """What a simulator did wrong, after "the simulator"."""
+    if isinstance(error, _NotFiniteError):
+        return f"gave an {error} that is not finite"
+    return f"raised {type(error).__name__}: {error}"

@@ -34,6 +34,9 @@ class DeclaredFleet:
         self._declared = declaration
         self._texts = declaration.spec.instructions
         self._lanes = [Lane(declaration) for _ in range(num_robots)]
+        self._works = False
+        """Whether a step of any robot has gone well, here or before a pause."""
+
         self.close = weakref.finalize(self, _close, self._lanes)
         """Let go of the environments; a fleet that nobody holds any more does so by itself."""
         # At the interpreter's end libraries they need are gone before them.
@@ -56,6 +59,7 @@ class DeclaredFleet:
         moved = [
             self._lanes[robot].step(row) for robot, row in zip(robots.tolist(), action, strict=True)
         ]
+        self._must_work()
         success = np.array([reached for _, reached in moved], dtype=np.bool_)
         known = self._declared.spec.knows_success
         return Transition(self._joined([row for row, _ in moved]), success if known else None)
@@ -85,9 +89,16 @@ class DeclaredFleet:
             if steps == _NOT_STARTED:
                 lane.taken = None
                 continue
-            lane.reset(int(state["seed"][robot]), self._texts[int(state["instruction"][robot])])
-            for action in state["action"][robot][:steps]:
-                lane.step(action)
+            text = self._texts[int(state["instruction"][robot])]
+            lane.replay(int(state["seed"][robot]), text, state["action"][robot][:steps])
+        self._works = True
+
+    def _must_work(self) -> None:
+        """An environment that fails in everybody's first step is broken; later it may be unlucky."""
+        lanes = self._lanes
+        self._works = self._works or any(lane.taken and lane.failure is None for lane in lanes)
+        if not self._works and all(lane.failure is not None for lane in lanes):
+            raise lanes[0].broken("in the first step of every robot") from lanes[0].failure
 
     def _number(self, text: str) -> int:
         """Which of the declared instructions; a text that nobody reads may be any other."""

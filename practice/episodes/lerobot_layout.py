@@ -21,6 +21,7 @@ from practice.episodes.lerobot_film import (
 )
 from practice.episodes.lerobot_format import DatasetLimits, Feature, FeatureLike
 from practice.episodes.lerobot_meta import FINAL
+from practice.episodes.lerobot_stats import stat_fields
 from practice.episodes.notes import Notes, note_columns, note_fields
 from practice.episodes.pictures import encode_png
 from practice.episodes.types import Episode
@@ -89,6 +90,7 @@ class Layout:
                 *((name, pa.int64()) for name in whole),
                 ("tasks", pa.list_(pa.string())),
                 *film_fields(self.cameras if self.filmed else []),
+                *stat_fields(self.features),
                 ("seed", pa.int64()),
                 *note_fields(),
                 *((FINAL + n, _column_type(self.own[n], bare=False)) for n in self.observations),
@@ -159,10 +161,9 @@ class Layout:
         }
 
     def pictures(self, episodes: Sequence[Episode]) -> dict[str, list[NDArray[np.uint8]]]:
-        """The pictures of the same rows, camera -> n of (H, W, 3)."""
+        """The pictures of the same rows, camera -> (T, H, W, 3) of each episode."""
         return {
-            name: [picture for episode in episodes for picture in episode.observation[name][:-1]]
-            for name in self.cameras
+            name: [episode.observation[name][:-1] for episode in episodes] for name in self.cameras
         }
 
     def episode_columns(
@@ -170,6 +171,7 @@ class Layout:
         episodes: Sequence[tuple[Episode, Notes]],
         place: Place,
         spans: Mapping[str, Sequence[Span]],
+        stats: Mapping[str, pa.Array],
     ) -> dict[str, pa.Array]:
         """Entries of meta/episodes for consecutive episodes that begin at `place`; `spans` per filmed camera."""
         count = len(episodes)
@@ -194,6 +196,7 @@ class Layout:
             "tasks": pa.array([[episode.instruction] for episode, _ in episodes]),
             "seed": pa.array([episode.seed for episode, _ in episodes], pa.int64()),
             **film_columns(spans),
+            **stats,
             **note_columns([notes for _, notes in episodes]),
             **{FINAL + n: _final_column(rows, self.own[n]) for n, rows in final.items()},
         }

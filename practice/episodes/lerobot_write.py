@@ -15,6 +15,7 @@ from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -26,7 +27,7 @@ from practice.episodes.lerobot_card import card, tasks_table
 from practice.episodes.lerobot_film import Film, Span
 from practice.episodes.lerobot_format import FeatureLike
 from practice.episodes.lerobot_layout import Layout, Place, checked_features
-from practice.episodes.lerobot_stats import PictureStats, RunningStats
+from practice.episodes.lerobot_stats import DatasetStats
 from practice.episodes.notes import Notes
 from practice.episodes.pictures import encode_png
 from practice.episodes.types import Episode
@@ -34,6 +35,10 @@ from practice.episodes.types import Episode
 _GROUP_ROWS = 1 << 16
 _GROUP_BYTES = 32 << 20
 """Pixels that wait for their row group; packing copies them a few times."""
+_META_ROWS, _META_BYTES = 256, 4 << 20
+"""A row group of meta/episodes has one or the other: a few at a time, its many columns would make a long footer."""
+_META_UNPACKED = 128 << 20
+"""A new file is started above this, too: statistics may pack well, and readers bound what they unpack (`meta_bytes`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +114,7 @@ class _Shards:
         self._schema = schema
         self._writer: pq.ParquetWriter | None = None
         self._number = 0
+        self._unpacked = 0
 
     @property
     def place(self) -> tuple[int, int]:
@@ -117,33 +123,69 @@ class _Shards:
 
     def write(self, columns: Mapping[str, pa.Array]) -> None:
         """Append one row group."""
-        if self._writer is None:
-            chunk, file = self.place
-            path = self._root / self._template.format(chunk=chunk, file=file)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._sink = path.open("wb")
-            # A dictionary serves the counters; measured numbers hardly repeat.
-            counters = [field.name for field in self._schema if pa.types.is_integer(field.type)]
-            # Only zstd sees that a frame is almost the one before it.
-            pictures = any(is_picture(field.type) for field in self._schema)
-            self._writer = pq.ParquetWriter(
-                self._sink,
-                self._schema,
-                use_dictionary=counters,
-                compression="zstd" if pictures else "snappy",
-                write_statistics=counters if pictures else True,
-            )
-        self._writer.write_table(pa.table(dict(columns), self._schema))
-        if self._sink.tell() >= fmt.FILE_MEGABYTES << 20:
+        self._append(pa.table(dict(columns), self._schema))
+
+    def _append(self, table: pa.Table) -> None:
+        writer = self._writer = self._writer or self._open()
+        writer.write_table(table)
+        self._unpacked += table.nbytes
+        if self._is_full():
             self.close()
             self._number += 1
+
+    def _is_full(self) -> bool:
+        return self._sink.tell() >= fmt.FILE_MEGABYTES << 20
+
+    def _open(self) -> pq.ParquetWriter:
+        chunk, file = self.place
+        path = self._root / self._template.format(chunk=chunk, file=file)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._sink = path.open("wb")
+        # A dictionary serves the counters; measured numbers hardly repeat.
+        counters = [field.name for field in self._schema if pa.types.is_integer(field.type)]
+        # Only zstd sees that a frame is almost the one before it.
+        pictures = any(is_picture(field.type) for field in self._schema)
+        return pq.ParquetWriter(
+            self._sink,
+            self._schema,
+            use_dictionary=counters,
+            compression="zstd" if pictures else "snappy",
+            write_statistics=counters if pictures else True,
+        )
 
     def close(self) -> None:
         """Finish the open file: without its footer it would be unreadable."""
         if self._writer is not None:
             self._writer.close()
             self._sink.close()
-            self._writer = None
+            self._writer, self._unpacked = None, 0
+
+
+class _Entries(_Shards):
+    """The files of meta/episodes; rows wait until they fill a row group, and `place` is theirs meanwhile."""
+
+    def __init__(self, root: Path, schema: pa.Schema) -> None:
+        super().__init__(root, fmt.EPISODES, schema)
+        self._waiting: list[pa.Table] = []
+        self._waiting_bytes = 0
+
+    def write(self, columns: Mapping[str, pa.Array]) -> None:
+        """Append rows, some time before `flush` returns."""
+        table = pa.table(dict(columns), self._schema)
+        self._waiting.append(table)
+        self._waiting_bytes += table.nbytes
+        rows = sum(table.num_rows for table in self._waiting)
+        if rows >= _META_ROWS or self._waiting_bytes >= _META_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        if self._waiting:
+            self._append(pa.concat_tables(self._waiting).combine_chunks())
+            self._waiting, self._waiting_bytes = [], 0
+
+    def _is_full(self) -> bool:
+        return super()._is_full() or self._unpacked >= _META_UNPACKED
 
 
 class _Writer:
@@ -154,13 +196,8 @@ class _Writer:
         self._layout = layout
         self._title = title
         self._data = _Shards(root, fmt.DATA, layout.data_schema())
-        self._meta = _Shards(root, fmt.EPISODES, layout.episode_schema())
-        self._stats = {
-            name: RunningStats(feature.size, boolean=feature.dtype == "bool")
-            for name, feature in layout.features.items()
-            if not feature.picture
-        }
-        self._picture_stats = {name: PictureStats() for name in layout.cameras}
+        self._meta = _Entries(root, layout.episode_schema())
+        self._stats = DatasetStats(layout.features)
         self._films = {
             name: Film(root, name, layout.own[name].array[0], layout.fps)
             for name in layout.cameras
@@ -195,11 +232,10 @@ class _Writer:
         self._flush()
         if not self._episodes:
             raise DatasetError("the dataset", "has no episodes to write")
+        self._meta.flush()
         written = Written(self._episodes, self._frames, len(self._tasks))
         pq.write_table(tasks_table(list(self._tasks)), self._root / fmt.TASKS)
-        stats = {name: kept.to_json() for name, kept in self._stats.items()}
-        pictures = {name: kept.to_json() for name, kept in self._picture_stats.items()}
-        _write_json(self._root / fmt.STATS, {**stats, **pictures})
+        _write_json(self._root / fmt.STATS, self._stats.to_json())
         _write_json(self._root / fmt.INFO, self._layout.info(*astuple(written)))
         robot, fps = self._layout.robot_type, self._layout.fps
         text = card(self._title, **asdict(written), fps=fps, robot=robot)
@@ -211,20 +247,20 @@ class _Writer:
             return
         episodes = [episode for episode, _ in self._waiting]
         values = self._layout.rows(episodes, self._tasks, self._episodes, self._frames)
-        for name, rows in values.items():
-            self._stats[name].update(rows)
+        pictures = self._layout.pictures(episodes)
+        lengths = np.array([episode.length for episode in episodes])
+        stats = self._stats.add(values, pictures, lengths)
         columns = {name: list_column(rows) for name, rows in values.items()}
         spans: dict[str, list[Span]] = {}
-        for name, pictures in self._layout.pictures(episodes).items():
-            self._picture_stats[name].update(pictures)
+        for name, takes in pictures.items():
             if self._layout.filmed:
-                film = self._films[name]
-                spans[name] = [film.add(episode.observation[name][:-1]) for episode in episodes]
+                spans[name] = [self._films[name].add(frames) for frames in takes]
             else:
-                columns[name] = picture_column([encode_png(picture) for picture in pictures])
+                files = [encode_png(picture) for frames in takes for picture in frames]
+                columns[name] = picture_column(files)
         place = Place(self._episodes, self._frames, self._data.place, self._meta.place)
         self._data.write(columns)
-        self._meta.write(self._layout.episode_columns(self._waiting, place, spans))
+        self._meta.write(self._layout.episode_columns(self._waiting, place, spans, stats))
         self._episodes += len(episodes)
         self._frames += self._waiting_rows
         self._waiting, self._waiting_rows, self._waiting_bytes = [], 0, 0

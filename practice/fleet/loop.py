@@ -179,8 +179,14 @@ class Fleet:
         chosen = [self._sight.act(part) for part in parts]
         sampled = []
         for part, choose in zip(parts, chosen, strict=True):
-            sampled.append(choose())
-            self._sim.begin(part.robots, self._limited(sampled[-1]))
+            action = choose()
+            if not (finite := np.isfinite(action)).all():  # the limits would let NaN through
+                raise LearningError(
+                    f"The policy sampled {action[~finite][0]} as a value of an action, which no "
+                    f"robot is sent: its weights are damaged; start from an earlier checkpoint."
+                )
+            sampled.append(action)
+            self._sim.begin(part.robots, self._limited(action))
         return _joined(sampled)
 
     def _meet(self, parts: list[Part]) -> tuple[NDArray[np.bool_] | None, _Distance, _Distance]:

@@ -14,7 +14,8 @@ import subprocess
 import sys
 import weakref
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import send_handle
 from typing import Any
@@ -22,14 +23,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models_store.errors import LearningError
+from models_store.errors import LearningError, SimulatorLostError
 from practice.embodiments.interface import Embodiment, Observation, Transition
 from practice.embodiments.registry import embodiment
 from practice.embodiments.spec import EmbodimentSpec
 from practice.fleet.board import Board, anonymous_memory
+from practice.fleet.dealing import deal_in, deal_out
+from practice.fleet.quota import allowed_cores
 from practice.fleet.senses import take
 from practice.fleet.stepping import InProcess, Stepper
 
+PATIENCE_SECONDS = 300.0
+"""How long a process may take to answer; one that takes longer will not answer any more."""
 _FAREWELL_SECONDS = 5.0
 
 
@@ -50,8 +55,9 @@ def choose_processes(spec: EmbodimentSpec, asked: int) -> int:
 
 
 def available_cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores this process may use: a container with a quota is not given time on all it sees."""
+    seen = hasattr(os, "sched_getaffinity")
+    return allowed_cores(len(os.sched_getaffinity(0)) if seen else os.cpu_count() or 1)
 
 
 class PooledFleet:
@@ -62,6 +68,7 @@ class PooledFleet:
 
         Raises:
             LearningError: a process cannot make its robots.
+            SimulatorLostError: a process ended, or hangs; every other call may raise it too.
         """
         self.num_robots = num_robots
         spec = embodiment(embodiment_id).spec
@@ -114,13 +121,13 @@ class PooledFleet:
     def state(self) -> dict[str, Any]:
         """The same as one fleet's in one process: arrays whose leading axis counts robots."""
         states = self._crew.everybody([("state",)] * self._crew.size)
-        joined: dict[str, Any] = _deal_in(states, self.num_robots)
+        joined: dict[str, Any] = deal_in(states, self.num_robots)
         return joined
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from `state()` of any fleet of as many robots, whoever simulated it."""
         size = self._crew.size
-        self._crew.everybody([("load", _deal_out(state, i, size)) for i in range(size)])
+        self._crew.everybody([("load", deal_out(state, i, size)) for i in range(size)])
 
     def _local(self, robots: NDArray[np.int64]) -> NDArray[np.int64]:
         """Numbers of these robots within their process."""
@@ -138,23 +145,20 @@ class _Crew:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._workers = [_idle.pop() if _idle else _Worker() for _ in range(size)]
+        self._workers = [_engage() for _ in range(size)]
 
     def make(self, embodiment_id: str, num_robots: int, handle: int) -> None:
         """Give each process its share of the robots and the memory to show them in."""
-        for i, worker in enumerate(self._workers):
+        for i in range(self.size):
             self.ask(i, "make", embodiment_id, num_robots, i, self.size)
-            send_handle(worker.pipe, handle, worker.process.pid)
+            with self._line(i) as worker:
+                send_handle(worker.pipe, handle, worker.process.pid)
         self.hear(np.arange(self.size))
 
     def ask(self, i: int, *words: Any) -> None:
         """Send process i a request."""
-        if not self._workers:
-            raise LearningError("This fleet was closed.")
-        try:
-            self._workers[i].ask(words)
-        except ConnectionError:
-            raise self._failure(self._workers[i].obituary()) from None
+        with self._line(i) as worker:
+            worker.ask(words)
 
     def hear(self, robots: NDArray[np.int64]) -> None:
         """Wait for one answer of every process that has some of these robots."""
@@ -163,13 +167,10 @@ class _Crew:
 
     def answer(self, i: int) -> Any:
         """The next answer of process i."""
-        worker = self._workers[i]
-        try:
+        with self._line(i) as worker:
             well, answer = worker.answer()
-        except (EOFError, ConnectionError):
-            raise self._failure(worker.obituary()) from None
         if not well:
-            raise self._failure(answer)
+            raise self._failure(LearningError, answer)
         return answer
 
     def everybody(self, requests: Sequence[tuple[Any, ...]]) -> list[Any]:
@@ -184,11 +185,24 @@ class _Crew:
             worker.rest()
         self._workers = []
 
-    def _failure(self, reason: str) -> LearningError:
+    @contextmanager
+    def _line(self, i: int) -> Iterator[_Worker]:
+        """Process i, to talk with; when it is gone or stays silent, the crew fails."""
+        if not self._workers:
+            raise LearningError("This fleet was closed.")
+        worker = self._workers[i]
+        try:
+            yield worker
+        except TimeoutError as silence:
+            raise self._failure(SimulatorLostError, str(silence)) from None
+        except (EOFError, OSError):
+            raise self._failure(SimulatorLostError, worker.obituary()) from None
+
+    def _failure(self, kind: type[LearningError], reason: str) -> LearningError:
         for worker in self._workers:
             worker.end()
         self._workers = []
-        return LearningError(f"A process that simulates robots failed: {reason}")
+        return kind(f"A process that simulates robots failed: {reason}")
 
 
 class _Worker:
@@ -214,6 +228,8 @@ class _Worker:
         self._owed += 1
 
     def answer(self) -> tuple[bool, Any]:
+        if not self.pipe.poll(PATIENCE_SECONDS):
+            raise TimeoutError(f"it has not answered for {PATIENCE_SECONDS:g} s.")
         answer: tuple[bool, Any] = self.pipe.recv()
         self._owed -= 1
         return answer
@@ -226,15 +242,17 @@ class _Worker:
                 self.answer()
                 _idle.append(self)
                 return
-        except (EOFError, ConnectionError):
-            pass  # it is gone already
+        except (EOFError, OSError):
+            pass  # it is gone already, or hangs
         self.end()
 
     def end(self) -> None:
-        """Closing the pipe ends the process once it has done what it is at."""
+        """Let go of the pipe and kill the process, whatever it is at."""
         self.pipe.close()
         self.process.kill()
-        self.process.wait(_FAREWELL_SECONDS)
+        # One that hangs within the kernel dies when it comes back from there.
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(_FAREWELL_SECONDS)
 
     def obituary(self) -> str:
         """What became of a process that does not answer."""
@@ -248,6 +266,16 @@ _idle: list[_Worker] = []
 """Processes without a fleet."""
 
 
+def _engage() -> _Worker:
+    """An idle process that still lives, or a new one."""
+    while _idle:
+        worker = _idle.pop()
+        if worker.process.poll() is None:
+            return worker
+        worker.end()
+    return _Worker()
+
+
 def end_idle_workers() -> None:
     """End the processes that wait for a fleet; those of a fleet in use stay."""
     while _idle:
@@ -259,22 +287,3 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_idle.clear)
 # Registered before any fleet's finalizer runs its own exit hook, so it comes after them.
 atexit.register(end_idle_workers)
-
-
-def _deal_in(parts: Sequence[Any], robots: int) -> Any:
-    """States of P shares as the state of the whole; shorter rows are filled up with zeros."""
-    first = parts[0]
-    if isinstance(first, Mapping):
-        return {name: _deal_in([part[name] for part in parts], robots) for name in first}
-    inner = np.max([part.shape[1:] for part in parts], axis=0).astype(int).tolist()
-    whole: NDArray[Any] = np.zeros((robots, *inner), dtype=first.dtype)
-    for i, part in enumerate(parts):
-        whole[(slice(i, None, len(parts)), *map(slice, part.shape[1:]))] = part
-    return whole
-
-
-def _deal_out(whole: Any, i: int, size: int) -> Any:
-    """The i-th share of a whole state."""
-    if isinstance(whole, Mapping):
-        return {name: _deal_out(part, i, size) for name, part in whole.items()}
-    return np.asarray(whole)[i::size].copy()

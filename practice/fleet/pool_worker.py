@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from practice.embodiments.interface import FleetSim, Observation
 from practice.embodiments.registry import embodiment
 from practice.fleet.board import Board
+from practice.fleet.orphans import end_with_parent
 from practice.fleet.stepping import InProcess
 
 _NICENESS = 5
@@ -93,6 +94,8 @@ class Hand:
 def main() -> None:
     """Serve until the partner closes its end, or dies."""
     os.nice(_NICENESS)
+    # The pipe tells nothing to a process that hangs in a simulator.
+    end_with_parent()
     pipe = Connection(int(sys.argv[1]))
     hand = Hand(pipe)
     while True:

@@ -264,6 +264,17 @@ def test_a_task_that_lost_instructions_is_named_on_resuming() -> None:
         made.load_state(lost)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_robot_is_never_sent_what_is_not_finite(value: float) -> None:
+    """And the policy is named for it, not the learning rate."""
+    made = fleet(action=value, groups=2)
+    sent: list[Any] = []
+    made._sim.begin = lambda *words: sent.append(words)  # type: ignore[method-assign]
+    with pytest.raises(LearningError, match=f"The policy sampled {value} as a value of an action"):
+        made.tick()
+    assert not sent
+
+
 def test_a_detector_needs_a_judge() -> None:
     plan = FleetPlan(num_robots=1, rules=Rules(5, 1.0, "detector"), seed=0, instructions=("go",))
     with pytest.raises(LearningError, match="reward checkpoint"):

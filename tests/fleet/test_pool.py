@@ -16,12 +16,13 @@ import psutil
 import pytest
 from numpy.typing import NDArray
 
-from models_store.errors import LearningError
+from models_store.errors import LearningError, SimulatorLostError
 from models_store.instructions import Instructions
 from practice.embodiments.interface import Observation
 from practice.embodiments.point_mass import STATE, PointMass
 from practice.embodiments.registry import embodiment
 from practice.episodes.types import Episode
+from practice.fleet import pool
 from practice.fleet.book import Rules
 from practice.fleet.loop import Fleet
 from practice.fleet.plan import FleetPlan
@@ -143,7 +144,7 @@ def test_a_worker_that_dies_is_one_clear_error() -> None:
     pooled.reset(ROBOTS, SEEDS, TEXTS)
     workers = [worker.process.pid for worker in pooled._crew._workers]
     os.kill(workers[1], signal.SIGKILL)
-    with pytest.raises(LearningError, match=r"simulates robots failed: it ended with status -9"):
+    with pytest.raises(SimulatorLostError, match=r"robots failed: it ended with status -9"):
         pooled.step(np.zeros((5, 2), dtype=np.float32))
     assert not any(map(psutil.pid_exists, workers))
     with pytest.raises(LearningError, match="was closed"):
@@ -151,10 +152,21 @@ def test_a_worker_that_dies_is_one_clear_error() -> None:
     pooled.close()
 
 
+def test_a_worker_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "PATIENCE_SECONDS", 0.5)
+    pooled = PooledFleet("point-mass", 5, 2)
+    workers = [worker.process.pid for worker in pooled._crew._workers]
+    os.kill(workers[0], signal.SIGSTOP)
+    with pytest.raises(SimulatorLostError, match=r"failed: it has not answered for 0\.5 s\.$"):
+        pooled.step(np.zeros((5, 2), dtype=np.float32))
+    assert not any(map(psutil.pid_exists, workers))
+
+
 def test_what_a_simulator_says_reaches_the_caller() -> None:
     pooled = PooledFleet("language-table-4", 2, 1)
-    with pytest.raises(LearningError, match="fly to the moon"):
+    with pytest.raises(LearningError, match="fly to the moon") as said:
         pooled.reset(ROBOTS[:2], SEEDS[:2], ["fly to the moon"] * 2)
+    assert not isinstance(said.value, SimulatorLostError), "it would say the same again"
     pooled.close()
 
 
@@ -170,12 +182,46 @@ def test_processes_serve_the_next_fleet_and_end_with_the_last() -> None:
     assert not any(map(psutil.pid_exists, workers))
 
 
+def test_an_idle_process_that_died_serves_no_fleet() -> None:
+    end_idle_workers()
+    PooledFleet("point-mass", 5, 2).close()
+    dead, alive = pool._idle
+    dead.process.kill()
+    dead.process.wait()
+    pooled = PooledFleet("point-mass", 5, 2)
+    assert dead not in pooled._crew._workers
+    assert alive in pooled._crew._workers
+    pooled.reset(ROBOTS, SEEDS, TEXTS)
+    pooled.close()
+
+
+def test_a_process_that_dies_before_it_has_the_memory_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: Any) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(pool, "send_handle", broken)
+    with pytest.raises(SimulatorLostError):
+        PooledFleet("point-mass", 5, 2)
+
+
+STUCK = """
+class Stuck:
+    def __reduce__(self):
+        return time.sleep, (600,)  # so long does its receiver nothing else
+fleet._crew.ask(0, "state", Stuck())
+"""
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_no_worker_outlives_its_parent(how: signal.Signals) -> None:
+@pytest.mark.parametrize("at", [STUCK, ""], ids=["stuck", "waiting"])
+def test_no_worker_outlives_its_parent(how: signal.Signals, at: str) -> None:
     script = (
         "from practice.fleet.pool import PooledFleet\n"
         "import time\n"
         "fleet = PooledFleet('point-mass', 4, 2)\n"
+        f"{at}\n"
         "print(*(worker.process.pid for worker in fleet._crew._workers), flush=True)\n"
         "time.sleep(60)\n"
     )

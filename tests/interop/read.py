@@ -4,15 +4,19 @@ It needs nothing of efmweb, and pytest does not collect it: the two cannot share
 """
 
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from lerobot.datasets.dataset_tools import split_dataset
 from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
 CAMERA, FPS = "observation.images.top", 10
 TOLERANCE = {"image": 0.5, "video": 4.0}
 """Levels of grey of 255 that a frame may differ by."""
+SPLIT = [0, 2, 3]
+"""Episodes, the shortest among them, that are split off: what is left has gaps."""
 
 
 def check(root: Path, expected: dict[str, Any]) -> None:
@@ -37,6 +41,24 @@ def check(root: Path, expected: dict[str, Any]) -> None:
     print(f"{kind}: {len(whole)} frames of {whole.num_episodes} episodes are as written")  # noqa: T201
 
 
+def check_split(root: Path, expected: dict[str, Any]) -> None:
+    """What LeRobot splits off has statistics of its own: it makes them of those of the episodes that it keeps."""
+    whole = LeRobotDataset(f"efmweb/{root.name}", root=root, video_backend="pyav")
+    with tempfile.TemporaryDirectory() as folder:
+        stats = split_dataset(whole, {"part": SPLIT}, folder)["part"].meta.stats
+    assert stats, "LeRobot found no statistics of the episodes"
+    assert stats.keys() == whole.meta.features.keys(), stats
+    kept = np.isin(np.repeat(np.arange(len(expected["lengths"])), expected["lengths"]), SPLIT)
+    for name, key in (("observation.state", "state"), ("action", "action")):
+        rows = expected[key][kept].astype(np.float64)
+        assert stats[name]["count"].tolist() == [len(rows)], stats[name]
+        for stat in ("min", "max", "mean", "std"):
+            np.testing.assert_allclose(stats[name][stat], getattr(rows, stat)(axis=0), rtol=1e-6)
+    assert all(np.shape(stats[CAMERA][stat]) == (3, 1, 1) for stat in ("mean", "std", "q01", "q99"))
+    assert np.abs(stats[CAMERA]["mean"] * 255 - expected["grey"][kept].mean()).max() < 20, stats
+    print(f"{root.name}: split off with statistics of {kept.sum()} frames")  # noqa: T201
+
+
 def same(item: dict[str, Any], expected: dict[str, Any], number: int, tolerance: float) -> None:
     """One frame is as it was written."""
     assert item["task"] == expected["task"][number], (number, item["task"])
@@ -51,3 +73,4 @@ if __name__ == "__main__":
     with np.load(folder / "expected.npz") as written:
         for name in TOLERANCE:
             check(folder / name, dict(written))
+            check_split(folder / name, dict(written))

@@ -63,7 +63,12 @@ class Desk:
         began = self._clock()
         try:
             answers = thinker.act([one.question for one in wanted])
-        except (LearningError, RuntimeError, ValueError, IndexError) as error:  # as torch and transformers refuse
+        except (
+            LearningError,
+            RuntimeError,
+            ValueError,
+            IndexError,
+        ) as error:  # as torch and transformers refuse
             if len(wanted) > 1:  # whoever is to blame must not cost the others theirs
                 for one in wanted:
                     self._compute(thinker, [one])

@@ -3,21 +3,23 @@
 import os
 import sys
 import threading
-import time
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from models_store.errors import LearningError
+from models_store.errors import LearningError, SimulatorLostError
 from practice.episodes.errors import EpisodesError
 from practice.errors import LeaseLostError, PracticeError
+from practice.fleet.orphans import ORPHANED, end_with_parent
 from practice.models import Run
+from practice.services.leases import hand_back
 from practice.services.progress import fail_run
 
-ORPHANED = 75
-"""Exit status of a child whose worker is gone."""
 LEASE_LOST = 76
+"""Exit status of a child that no longer holds its run."""
+SIMULATOR_LOST = 77
+"""Exit status of a child whose simulator ended or hangs."""
 
 
 class Command(BaseCommand):
@@ -38,7 +40,7 @@ class Command(BaseCommand):
         if leads:
             ears.listen()
         else:
-            _end_with_parent()
+            end_with_parent()  # which is torchrun
         # torch is wanted here and nowhere else in a worker.
         from practice.bridge.assembly import device, open_session  # noqa: PLC0415
         from practice.learning.parallel import join, leave  # noqa: PLC0415
@@ -53,23 +55,17 @@ class Command(BaseCommand):
         except LeaseLostError as error:
             self.stderr.write(error.message)
             sys.exit(LEASE_LOST)
+        except SimulatorLostError as error:
+            # As if this process had died itself, but the run's log says of what.
+            self.stderr.write(str(error))
+            if leads:
+                hand_back(run_id, owner=owner, reason=str(error))
+            sys.exit(SIMULATOR_LOST)
         except (EpisodesError, LearningError, PracticeError) as error:
             if leads:
                 fail_run(run_id, owner=owner, error=str(error))
             else:
                 self.stderr.write(str(error))
-
-
-def _end_with_parent() -> None:
-    """End this process at once when torchrun, which has started it, is gone."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1.0)
-        os._exit(ORPHANED)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 class StandardInput:
