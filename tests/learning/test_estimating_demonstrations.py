@@ -166,7 +166,7 @@ def test_what_is_kept_of_demonstrations_comes_on_top_of_what_was_measured(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(HostGauge, "peak", lambda _: 1_000)
-    cost = estimated(FROZEN)
+    cost = estimated(FROZEN, place=Place("cpu", "A small machine", seconds=20.0))
     assert cost.measured
     assert min(cost.memory.looked, cost.memory.pictures) > 0
     assert cost.peak_bytes == 1_000 + cost.memory.looked + cost.memory.pictures

@@ -79,7 +79,8 @@ def test_the_form_offers_those_that_are_there(otto: User) -> None:
     body = page_of(otto).get(url).content.decode()
     assert "eyes (joint, table)" in body
     sent = {"preset": "fast", "shown_preset": "fast", "datasets": [given["datasets"][0].pk]}
-    settings = page_of(otto).get(url + "&preset=fast").context["form"].setting_fields()
+    groups = page_of(otto).get(url + "&preset=fast").context["form"].setting_groups()
+    settings = [field for fields in groups.values() for field in fields]
     values = {f.name: f.value() for f in settings if f.value() not in (None, False)}
     page_of(otto).post(url, {**sent, **values, "set_pretrained": "eyes"})
     assert Run.objects.get().config["pretrained"] == "eyes"
