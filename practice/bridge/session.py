@@ -37,9 +37,9 @@ log = logging.getLogger(__name__)
 COMMIT_SECONDS = 1.0
 """Least time between two commits."""
 COMMIT_SHARE = 0.1
-"""Of the time, what commits may take: those of large models take many seconds, and come less often."""
+"""Of the time, what writing resume points may take: those of large models take many seconds, and come less often."""
 COMMIT_SECONDS_MOST = 60.0
-"""And never less often than this, whatever the last one had to wait for."""
+"""But never less often than this."""
 DATABASE_PATIENCE_SECONDS = 600.0
 """How long a commit waits for a database that is away."""
 DISK_PATIENCE_SECONDS = 3600.0
@@ -90,7 +90,7 @@ class Session:
                 return
             self._take(self.work.step())
             if time.monotonic() - self._committed_at >= self._pause:
-                self._commit_now()
+                self._commit()
         self._commit(final=True)
         result = self.work.result()
         patiently(lambda: finish_run(self.run.pk, owner=self.owner, result=result))
@@ -117,17 +117,12 @@ class Session:
     def _worked(self) -> float:
         return self._seconds + time.monotonic() - self._started
 
-    def _commit_now(self) -> None:
-        began = time.monotonic()
-        self._commit()
-        took = time.monotonic() - began
-        self._pause = min(max(COMMIT_SECONDS, took / COMMIT_SHARE), COMMIT_SECONDS_MOST)
-
     def _commit(self, *, final: bool = False) -> None:
         """Make everything since the last commit durable, files first."""
         number, attempt = self.run.commit + 1, self.run.attempts
         key, state = storage.resume_key(self.run.pk, attempt, number), self.work.state()
-        self._store(lambda: _put_tree(key, state))
+        took = self._store(lambda: _put_tree(key, state))
+        self._pause = min(max(COMMIT_SECONDS, took / COMMIT_SHARE), COMMIT_SECONDS_MOST)
         recording = self._store(
             lambda: patiently(lambda: record_episodes(self.run, number, self._reports))
         )
@@ -212,11 +207,14 @@ class _Rate:
         return max(0, total - iteration) * self._seconds_each
 
 
-def _put_tree(key: str, tree: object) -> None:
+def _put_tree(key: str, tree: object) -> float:
+    """Store a resume point; gives the seconds that took."""
+    began = time.monotonic()
     with tempfile.TemporaryDirectory(dir=storage.work_folder()) as folder:
         path = Path(folder) / "state"
         save_tree(path, tree)
         storage.blobs().adopt(key, path)
+    return time.monotonic() - began
 
 
 def _put_checkpoint(checkpoint: EFMCheckpoint) -> str:

@@ -1,5 +1,7 @@
 """What a run's child makes durable: commits, wishes, resume points, approved episodes."""
 
+import errno
+
 import pytest
 
 from practice import storage
@@ -85,13 +87,33 @@ def test_commits_that_take_long_come_less_often(
     took: float, pause: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bridge, "COMMIT_SECONDS_MOST", 60.0)
-    session = open_session(make_running(make_run()), Counter(1))
-    clock = iter([100.0, 100.0 + took])
-    monkeypatch.setattr(session, "_commit", lambda: None)
-    monkeypatch.setattr("practice.bridge.session.time.monotonic", lambda: next(clock))
-    session._commit_now()
-    monkeypatch.undo()
+    monkeypatch.setattr(bridge, "_put_tree", lambda _key, _state: took)
+    session = _commits_once()
     assert session._pause == pytest.approx(pause)
+
+
+def test_a_commit_that_had_to_wait_is_no_longer_than_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bridge, "COMMIT_SECONDS_MOST", 60.0)
+    honest, tries = bridge._put_tree, iter([True, False])
+
+    def put(key: str, state: object) -> float:
+        if next(tries):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return honest(key, state)
+
+    monkeypatch.setattr(bridge, "_pauses", lambda _patience: iter([5.0]))
+    monkeypatch.setattr("practice.bridge.session.time.sleep", lambda _seconds: None)
+    monkeypatch.setattr(bridge, "_put_tree", put)
+    assert _commits_once()._pause < 5.0
+
+
+def _commits_once() -> bridge.Session:
+    session = open_session(make_running(make_run()), Counter(1))
+    session._take(session.work.step())
+    session._commit()
+    return session
 
 
 def test_only_the_newest_resume_point_is_kept(otto: User) -> None:
