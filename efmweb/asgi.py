@@ -3,7 +3,7 @@
 import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "efmweb.settings")
-# As efmweb.web has it, for whoever serves this with another server.
+# The web process serves many requests at once; workers open one connection per slot instead.
 os.environ.setdefault("EFM_DB_POOL", "8")
 
 from channels.routing import ProtocolTypeRouter, URLRouter

@@ -1,7 +1,6 @@
 """The web process: `python -m efmweb.web --host 127.0.0.1 --port 8000`."""
 
 import argparse
-import os
 from collections.abc import Sequence
 
 import uvicorn
@@ -13,13 +12,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--host", required=True)
     parser.add_argument("--port", type=int, required=True)
     chosen = parser.parse_args(arguments)
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "efmweb.settings")
-    # The web process serves many requests at once; workers open one connection per slot instead.
-    os.environ.setdefault("EFM_DB_POOL", "8")
-    from django.conf import settings  # noqa: PLC0415 - after the settings module has its name
+    # asgi names the settings, and says how many connections to the database this process shares.
+    from django.conf import settings  # noqa: PLC0415
+
+    from efmweb.asgi import application  # noqa: PLC0415
 
     uvicorn.run(
-        "efmweb.asgi:application",
+        application,
         host=chosen.host,
         port=chosen.port,
         lifespan="off",  # neither Django nor Channels takes part in it
